@@ -1,0 +1,3 @@
+from w2s_data.cli import main
+
+main()
