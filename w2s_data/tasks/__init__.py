@@ -1,0 +1,342 @@
+"""Tasks: what is asked, how, where the questions come from, and the one door to ground truth.
+
+A task is a `Task` in a module of its own, named in TASKS; or a file the user writes (`from_file`).
+`questions` yields rows without ground truth. `gold` alone opens it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TypedDict
+
+from w2s_data.errors import W2SError, out_of_range, unknown
+from w2s_data.rows import Row, digest, question_id
+
+TASKS = {
+    "gsm8k": "w2s_data.tasks.gsm8k",
+    "math": "w2s_data.tasks.math",
+}
+
+SPLITS = ("train_1", "train_2", "test")
+SOURCES = ("bundled", "hub", "file")
+BUNDLED = Path(__file__).parents[1] / "bundled" / "questions"
+
+ALIASES = {
+    "id": ("id", "unique_id"),
+    "question": ("question", "problem", "query"),
+    "answer": ("answer", "final_answer", "gold", "target"),
+    "solution": ("solution", "rationale"),
+    "level": ("level", "difficulty"),
+    "subject": ("subject", "type"),
+}
+GOLD_FIELDS = ("answer", "solution")
+META_FIELDS = ("level", "subject")
+
+
+@dataclass(frozen=True)
+class Hub:
+    """Where a split lies on the hub: a data set's id, configuration and split.
+
+    `half` 1 or 2 takes one of its two seeded halves; `without` leaves out another data set's rows.
+    """
+
+    path: str
+    config: str | None = None
+    split: str = "train"
+    half: int | None = None
+    without: Hub | None = None
+
+
+class Gold(TypedDict):
+    """The ground truth of one question; `response` is a whole response in the task's format."""
+
+    answer: str
+    solution: str | None
+    response: str
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One task.
+
+    `rule` is the extraction rule of `answers.extract`, `answer_key` the words before the final
+    answer, `prompt` a template of `prompts.render`. `fields` maps names of ours (the keys of
+    ALIASES) to a source record's. `files` and `hub` say where each split comes from; `roles`
+    names the default model of each role. `response(solution, answer)` writes the gold response.
+    """
+
+    name: str
+    title: str
+    rule: str
+    answer_key: str
+    response: Callable[[str | None, str], str]
+    prompt: str = "qa"
+    stop: tuple[str, ...] = ("Question", "Answer:")
+    max_tokens: int = 512
+    fields: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+    hub: Mapping[str, Hub] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
+
+
+def get(name: str) -> Task:
+    """The task of this name. Raises W2SError with the known names."""
+    if name not in TASKS:
+        raise unknown("task", name, TASKS)
+    return importlib.import_module(TASKS[name]).TASK
+
+
+def from_file(path: str | Path) -> Task:
+    """The task a YAML file describes (`tasks/user.py` lists its fields)."""
+    from w2s_data.tasks.user import read_task
+
+    return read_task(Path(path))
+
+
+def questions(
+    task: Task,
+    split: str,
+    *,
+    source: str = "bundled",
+    file: str | Path | None = None,
+    fields: Mapping[str, str] | None = None,
+    limit: int | None = None,
+) -> Iterator[Row]:
+    """Yield the split's rows `{id, task, question, meta}`, without ground truth, in source order.
+
+    `source` is one of SOURCES. A `file` (jsonl, json, csv, parquet) is read whole whatever the
+    split. `fields` maps our names to the file's, before the task's own and ALIASES. `meta` holds
+    level (an integer where it reads as one) and subject, where the source has them. A row without
+    an id gets `rows.question_id`; the second row of one text gets `-2` after it.
+    Raises W2SError naming file and line for a missing, empty or duplicate field.
+    """
+    if limit is not None and limit < 1:
+        raise out_of_range("limit", ">= 1", limit)
+    records = _records(task, split, source, file, fields)
+    return (_question(task, record) for record in islice(records, limit))
+
+
+def gold(
+    task: Task,
+    split: str,
+    *,
+    source: str = "bundled",
+    file: str | Path | None = None,
+    fields: Mapping[str, str] | None = None,
+) -> dict[str, Gold]:
+    """The ground truth of the same split by id: the only door to it.
+
+    A source without an `answer` field gives it by the task's rule from the solution (MATH: the
+    last box), and an answer that holds the answer key is read as a solution (GSM8K).
+    Raises W2SError naming file and line when a row has neither.
+    """
+    records = _records(task, split, source, file, fields)
+    return {record["id"]: _gold(task, record) for record in records}
+
+
+def _question(task: Task, record: Row) -> Row:
+    """The wall: of the record, nothing but these fields passes."""
+    meta = {name: _meta(record, name) for name in META_FIELDS if record.get(name) is not None}
+    return {
+        "id": record["id"],
+        "task": task.name,
+        "question": record["question"],
+        "meta": meta,
+    }
+
+
+def _meta(record: Row, name: str) -> int | str:
+    value = record[name]
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise W2SError(f"{record['where']}: {name} must be a string or an integer, was: {value!r}")
+    number = str(value).removeprefix("Level ")
+    return int(number) if name == "level" and number.isdecimal() else value
+
+
+def _gold(task: Task, record: Row) -> Gold:
+    answer, solution = (_text(record, name) for name in GOLD_FIELDS)
+    if answer is not None and task.answer_key in answer:
+        answer, solution = None, solution or answer
+    if answer is None:
+        answer = _final_answer(task, record, solution)
+    return Gold(answer=answer, solution=solution, response=task.response(solution, answer))
+
+
+def _final_answer(task: Task, record: Row, solution: str | None) -> str:
+    from w2s_data.answers import extract
+
+    if solution is None:
+        raise W2SError(
+            f"{record['where']}: no answer and no solution; fields there: {record['there']}; "
+            "name the right one with --field answer=NAME"
+        )
+    found = extract(task.rule, solution)
+    if found is None or not found.answer:
+        raise W2SError(
+            f"{record['where']}: row {record['id']!r}: the solution holds no final answer that "
+            f"rule {task.rule!r} can read; add a field 'answer'"
+        )
+    return found.answer
+
+
+def _text(record: Row, name: str) -> str | None:
+    value = record.get(name)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if value is not None and not isinstance(value, str):
+        raise W2SError(f"{record['where']}: {name} must be a string or a number, was: {value!r}")
+    return value if value and value.strip() else None
+
+
+def _records(
+    task: Task,
+    split: str,
+    source: str,
+    file: str | Path | None,
+    fields: Mapping[str, str] | None,
+) -> Iterator[Row]:
+    """The split's records under our names, each with its id, `where` it stands and its fields."""
+    from w2s_data.tasks import sources
+
+    if source not in SOURCES:
+        raise unknown("source", source, SOURCES)
+    if split not in (known := list(dict.fromkeys([*SPLITS, *task.files, *task.hub]))):
+        raise unknown("split", split, known)
+    names = dict(task.fields) | dict(fields or {})
+    for name in names.keys() - ALIASES.keys():
+        raise unknown("field", name, ALIASES)
+
+    def read(raw: Iterable[tuple[str, Row]]) -> Iterator[Row]:
+        return _identified(task, (_named(record, where, names) for where, record in raw))
+
+    if file is not None:
+        return read(sources.file_records(file))
+    if source == "file":
+        raise W2SError("source 'file' needs a file: name one with --questions FILE")
+    if source == "hub":
+        return _from_hub(task, split, read)
+    if split not in task.files:
+        raise W2SError(
+            f"task {task.name!r} has no bundled questions for split {split!r}: "
+            "use --source hub, or your own with --questions FILE"
+        )
+    return read(sources.file_records(task.files[split]))
+
+
+def _from_hub(
+    task: Task, split: str, read: Callable[[Iterable[tuple[str, Row]]], Iterator[Row]]
+) -> Iterator[Row]:
+    from w2s_data.tasks.sources import hub_records
+
+    if split not in task.hub:
+        raise W2SError(
+            f"task {task.name!r} has no split {split!r} on the hub: use --questions FILE"
+        )
+    hub = task.hub[split]
+    other = read(hub_records(hub.without)) if hub.without else ()
+    excluded = {mark for record in other for mark in _marks(record)}
+
+    def records() -> Iterator[Row]:
+        rows = read(hub_records(hub))
+        return (row for row in rows if excluded.isdisjoint(_marks(row)))
+
+    return records() if hub.half is None else _half(records, hub.half)
+
+
+def _marks(record: Row) -> tuple[str, str]:
+    """By what a record is known in another data set: its id, and its text but for blanks."""
+    return record["id"], digest(*record["question"].split())
+
+
+def _half(records: Callable[[], Iterator[Row]], half: int) -> Iterator[Row]:
+    """One of two halves (the second has the odd row), by a seeded hash of the id: any order of
+    the rows gives the same halves."""
+    ranks = sorted(_rank(record) for record in records())
+    middle = ranks[len(ranks) // 2] if ranks else 0
+    return (record for record in records() if (_rank(record) < middle) == (half == 1))
+
+
+def _rank(record: Row) -> int:
+    return int(digest("half", "42", record["id"])[:16], 16)
+
+
+def _named(record: Row, where: str, names: Mapping[str, str]) -> Row:
+    """The record under our names. No field serves two of them, so gold cannot pass as another."""
+    there = ", ".join(map(str, record))
+    found = {name: _field(record, name, names, where, there) for name in ALIASES}
+    used: dict[str, str] = {}
+    for name, key in found.items():
+        if key is not None and key in used:
+            raise W2SError(
+                f"{where}: field {key!r} cannot be both {used[key]} and {name}: "
+                f"name another with --field {name}=NAME"
+            )
+        if key is not None:
+            used[key] = name
+    named = {name: record[key] for name, key in found.items() if key is not None}
+    return named | {"where": where, "there": there}
+
+
+def _field(record: Row, name: str, names: Mapping[str, str], where: str, there: str) -> str | None:
+    """The record's field that holds `name`: the mapped one, else the first alias it has."""
+    if name in names:
+        if names[name] in record:
+            return names[name]
+        if name in GOLD_FIELDS:
+            return None
+        raise W2SError(f"{where}: no field {names[name]!r} for {name}; fields there: {there}")
+    return next((alias for alias in ALIASES[name] if alias in record), None)
+
+
+def _identified(task: Task, records: Iterable[Row]) -> Iterator[Row]:
+    """The records with a checked question and an id no other has."""
+    lines: dict[bytes, str] = {}
+    repeats: dict[bytes, int] = {}
+    for record in records:
+        record["question"] = _checked_question(record)
+        row_id = _id(record)
+        if row_id is None:
+            row_id = question_id(task.name, record["question"])
+            count = repeats[_short(row_id)] = repeats.get(_short(row_id), 0) + 1
+            row_id = row_id if count == 1 else f"{row_id}-{count}"
+        first = lines.setdefault(_short(row_id), record["where"])
+        if first != record["where"]:
+            raise W2SError(
+                f"{record['where']}: id {row_id!r} stands at {first} already; ids must be unique"
+            )
+        yield record | {"id": row_id}
+
+
+def _short(text: str) -> bytes:
+    return bytes.fromhex(digest(text)[:32])
+
+
+def _checked_question(record: Row) -> str:
+    if "question" not in record:
+        raise W2SError(
+            f"{record['where']}: no field for the question (looked for "
+            f"{', '.join(ALIASES['question'])}); fields there: {record['there']}; "
+            "name it with --field question=NAME"
+        )
+    question = record["question"]
+    if not isinstance(question, str) or not question.strip():
+        raise W2SError(
+            f"{record['where']}: the question must be a non-empty string, was: {question!r}"
+        )
+    return question
+
+
+def _id(record: Row) -> str | None:
+    """The record's id as a string; None when it has none."""
+    value = record.get("id")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if value is not None and not isinstance(value, str):
+        raise W2SError(f"{record['where']}: the id must be a string or an integer, was: {value!r}")
+    return value if value and value.strip() else None
