@@ -130,12 +130,13 @@ def gold(
 ) -> dict[str, Gold]:
     """The ground truth of the same split by id: the only door to it.
 
-    A source without an `answer` field gives it by the task's rule from the solution (MATH: the
-    last box), and an answer that holds the answer key is read as a solution (GSM8K).
+    A source without an `answer` field gives it by the solution's answer key or last box (MATH),
+    and an answer that holds the answer key is read as a solution (GSM8K).
     Raises W2SError naming file and line when a row has neither.
     """
+    mapped = [name for name in GOLD_FIELDS if name in (dict(task.fields) | dict(fields or {}))]
     records = _records(task, split, source, file, fields)
-    return {record["id"]: _gold(task, record) for record in records}
+    return {record["id"]: _gold(task, record, mapped) for record in records}
 
 
 def _question(task: Task, record: Row) -> Row:
@@ -157,7 +158,13 @@ def _meta(record: Row, name: str) -> int | str:
     return int(number) if name == "level" and number.isdecimal() else value
 
 
-def _gold(task: Task, record: Row) -> Gold:
+def _gold(task: Task, record: Row, mapped: Iterable[str]) -> Gold:
+    for name in mapped:
+        if name not in record:
+            raise W2SError(
+                f"{record['where']}: the field for {name} is missing; "
+                f"fields there: {record['there']}"
+            )
     answer, solution = (_text(record, name) for name in GOLD_FIELDS)
     if answer is not None and task.answer_key in answer:
         answer, solution = None, solution or answer
@@ -174,7 +181,8 @@ def _final_answer(task: Task, record: Row, solution: str | None) -> str:
             f"{record['where']}: no answer and no solution; fields there: {record['there']}; "
             "name the right one with --field answer=NAME"
         )
-    found = extract(task.rule, solution)
+    boxed = None if task.answer_key in solution else extract("boxed", solution)
+    found = boxed or extract(task.rule, solution)
     if found is None or not found.answer:
         raise W2SError(
             f"{record['where']}: row {record['id']!r}: the solution holds no final answer that "
@@ -266,30 +274,20 @@ def _rank(record: Row) -> int:
 
 def _named(record: Row, where: str, names: Mapping[str, str]) -> Row:
     """The record under our names. No field serves two of them, so gold cannot pass as another."""
-    there = ", ".join(map(str, record))
-    found = {name: _field(record, name, names, where, there) for name in ALIASES}
+    from w2s_data.tasks.sources import field_of
+
+    required = {name: key for name, key in names.items() if name not in GOLD_FIELDS}
+    found = {name: field_of(record, where, name, required, ALIASES[name]) for name in ALIASES}
+    found |= {name: names[name] for name in GOLD_FIELDS if name in names}
     used: dict[str, str] = {}
     for name, key in found.items():
-        if key is not None and key in used:
+        if key is not None and used.setdefault(key, name) != name:
             raise W2SError(
                 f"{where}: field {key!r} cannot be both {used[key]} and {name}: "
                 f"name another with --field {name}=NAME"
             )
-        if key is not None:
-            used[key] = name
-    named = {name: record[key] for name, key in found.items() if key is not None}
-    return named | {"where": where, "there": there}
-
-
-def _field(record: Row, name: str, names: Mapping[str, str], where: str, there: str) -> str | None:
-    """The record's field that holds `name`: the mapped one, else the first alias it has."""
-    if name in names:
-        if names[name] in record:
-            return names[name]
-        if name in GOLD_FIELDS:
-            return None
-        raise W2SError(f"{where}: no field {names[name]!r} for {name}; fields there: {there}")
-    return next((alias for alias in ALIASES[name] if alias in record), None)
+    named = {name: record[key] for name, key in found.items() if key in record}
+    return named | {"where": where, "there": ", ".join(map(str, record))}
 
 
 def _identified(task: Task, records: Iterable[Row]) -> Iterator[Row]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,48 @@ if TYPE_CHECKING:
     from w2s_data.tasks import Hub
 
 
+PROMPTS = ("prompt", "messages")
+RESPONSES = (
+    *("response", "responses", "output", "outputs", "completion", "completions"),
+    *("predict", "prediction", "generated_text"),
+)
+
+
 def file_records(path: str | Path) -> Iterator[tuple[str, Row]]:
     """Yield (`file:line`, record) of a jsonl, json, csv or parquet file."""
     for line, record in read_rows(path):
         yield f"{path}:{line}", record
+
+
+def field_of(
+    record: Row, where: str, name: str, names: Mapping[str, str], aliases: tuple[str, ...]
+) -> str | None:
+    """The field of `record` that holds our `name`: the one `names` maps it to, else the first alias
+    it has, else None. Raises W2SError when the mapped field is not there."""
+    if name not in names:
+        return next((alias for alias in aliases if alias in record), None)
+    if names[name] not in record:
+        there = ", ".join(map(str, record))
+        raise W2SError(f"{where}: no field {names[name]!r} for {name}; fields there: {there}")
+    return names[name]
+
+
+def responses_of(record: Row, where: str, names: Mapping[str, str]) -> list[str]:
+    """The record's response, or its list of them; an empty string is a response, too.
+
+    Raises W2SError when there is none.
+    """
+    key = field_of(record, where, "response", names, RESPONSES)
+    if key is None:
+        raise W2SError(
+            f"{where}: no response (looked for {', '.join(RESPONSES)}); fields there: "
+            f"{', '.join(map(str, record))}; name it with --field response=NAME"
+        )
+    value = record[key]
+    texts = value if isinstance(value, list) else [value]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise W2SError(f"{where}: the response must be a string or a list of them, was: {value!r}")
+    return texts
 
 
 def hub_records(hub: Hub) -> Iterator[tuple[str, Row]]:
@@ -40,8 +78,8 @@ def _load(hub: Hub) -> Any:
     except (DatasetsError, OSError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise W2SError(
-            f"{hub.path} cannot be loaded: {reason}; check the network, or use your own "
-            "questions with --questions FILE"
+            f"{hub.path} cannot be loaded: {reason}; check the network, name a folder of "
+            "downloaded data sets with W2S_HUB, or use your own with --questions FILE"
         ) from None
 
 

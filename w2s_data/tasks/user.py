@@ -60,7 +60,7 @@ def read_task(path: Path) -> Task:
     except ValidationError as error:
         raise W2SError(f"{path}: {_sentence(error)}") from None
     for name in given.fields.keys() - ALIASES.keys():
-        raise unknown(f"name under 'fields' in {path}: field", name, ALIASES)
+        raise W2SError(f"{path}: fields: {unknown('field', name, ALIASES)}")
     return Task(
         name=given.name,
         title=given.title or given.name,
@@ -99,13 +99,13 @@ def _sentence(error: ValidationError) -> str:
     """The first complaint in one sentence."""
     first = error.errors()[0]
     place = ".".join(map(str, first["loc"]))
-    known = ", ".join(TaskFile.model_fields)
     if first["type"] == "extra_forbidden":
-        return f"unknown field {place!r}. Known: {known}"
+        model = TaskFile if len(first["loc"]) == 1 else HubEntry
+        return str(unknown("field", first["loc"][-1], model.model_fields))
     if first["type"] == "missing":
         return f"field {place!r} is missing"
     if not place:
-        return f"expected fields ({known}), found {first['input']!r}"
+        return f"expected fields ({', '.join(TaskFile.model_fields)}), found {first['input']!r}"
     return f"{place}: {first['msg']}, was: {first['input']!r}"
 
 
@@ -113,11 +113,12 @@ def _rule(path: Path, rule: str) -> str:
     from w2s_data.answers import RULES
 
     if rule not in RULES:
-        raise unknown(f"rule in {path}: extraction rule", rule, RULES)
+        raise W2SError(f"{path}: {unknown('extraction rule', rule, RULES)}")
     return rule
 
 
 def _prompt(path: Path, prompt: str) -> str:
     name = str(path.parent / prompt) if prompt.endswith(".jinja") else prompt
-    prompts.slots(name)
+    if "question" not in prompts.slots(name):
+        raise W2SError(f"{path}: prompt {name!r} has no slot 'question'")
     return name

@@ -1,0 +1,339 @@
+"""The accuracy of a file of responses against ground truth."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from w2s_data import tasks
+from w2s_data.answers import Classes, classes, equal_many, extract
+from w2s_data.errors import W2SError, out_of_range, unknown
+from w2s_data.io import read_rows
+from w2s_data.prompts import render
+from w2s_data.rows import Row, digest
+from w2s_data.tasks import ALIASES as QUESTION_ALIASES
+from w2s_data.tasks import Task
+from w2s_data.tasks.sources import PROMPTS, RESPONSES, field_of, responses_of
+
+FIELDS = ("id", "question", "prompt", "response", "gold", "level", "subject")
+Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Part:
+    """Accuracy over some of the questions; `interval` is Wilson's 95 % one.
+
+    With several responses to a question the interval is that of one response each, which is never
+    too narrow: responses to one question are no independent trials.
+    """
+
+    questions: int
+    responses: int
+    correct: int
+    accuracy: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Score(Part):
+    """The score of a file: `Part` over all its questions, and more.
+
+    unparsed: responses that declare no answer; undecided: answers the engine could not compare
+    with gold; both count as wrong. unanswered: questions of the split without a response, not
+    counted. pass_at and majority_at: by number of samples k, when each question has several.
+    """
+
+    unparsed: int
+    undecided: int
+    unanswered: int
+    pass_at: dict[int, float]
+    majority_at: dict[int, float]
+    by_level: dict[str, Part]
+    by_subject: dict[str, Part]
+
+
+@dataclass
+class _Question:
+    """One question's gold answer, kind and judged responses."""
+
+    gold: str
+    level: str | None = None
+    subject: str | None = None
+    answers: list[str | None] = field(default_factory=list)
+    right: list[bool] = field(default_factory=list)
+
+
+def score(
+    path: str | Path,
+    *,
+    task: Task,
+    split: str = "test",
+    source: str = "bundled",
+    file: str | Path | None = None,
+    question_fields: Mapping[str, str] | None = None,
+    fields: Mapping[str, str] | None = None,
+    ks: Sequence[int] | None = None,
+    compat: str | None = None,
+) -> Score:
+    """Score the responses in `path` (jsonl, json, csv, parquet) with the task's rule.
+
+    A row is one response, or a list of them, to a question known by its `id`, else by its
+    `question` text, else by its `prompt` (the template's last question; few-shot prompts, chat
+    messages and LLaMA-Factory's generated_predictions.jsonl are understood). `fields` maps FIELDS
+    to the file's. Ground truth is `tasks.gold` of split, source, file and `question_fields`; or,
+    when `fields` maps `gold`, what the rows themselves hold. `ks` are the k of pass@k and
+    majority@k: 1, 2, 4, ... and all by default. `compat` compares the published strings.
+    Raises W2SError for rows that match no question, with their number.
+    """
+    names = dict(fields or {})
+    for name in names.keys() - set(FIELDS):
+        raise unknown("field", name, FIELDS)
+    known: _Known
+    if "gold" in names:
+        known = _Own(task)
+    else:
+        known = _Split(task, split, source, file, question_fields)
+    _read(path, task, names, known, compat)
+    asked = [question for question in known.questions.values() if question.answers]
+    undecided = _judge(asked, compat)
+    samples = min(len(question.answers) for question in asked)
+    counted = _ks(ks, samples)
+    return Score(
+        **vars(_part(asked)),
+        unparsed=sum(not answer for question in asked for answer in question.answers),
+        undecided=undecided,
+        unanswered=len(known.questions) - len(asked),
+        pass_at={k: _mean(pass_at(len(q.right), sum(q.right), k) for q in asked) for k in counted},
+        majority_at=_majorities(asked, counted, compat),
+        by_level=_by(asked, "level"),
+        by_subject=_by(asked, "subject"),
+    )
+
+
+def wilson(accuracy: float, n: int) -> tuple[float, float]:
+    """The 95 % score interval of a proportion over n trials (Wilson 1927)."""
+    if n < 1:
+        raise out_of_range("n", ">= 1", n)
+    shrink = 1 + Z95**2 / n
+    centre = (accuracy + Z95**2 / (2 * n)) / shrink
+    reach = Z95 / shrink * math.sqrt(accuracy * (1 - accuracy) / n + Z95**2 / (4 * n**2))
+    return max(0.0, centre - reach), min(1.0, centre + reach)
+
+
+def pass_at(n: int, correct: int, k: int) -> float:
+    """Unbiased pass@k from n samples of which some are correct (Chen et al. 2021, section 2.1)."""
+    if not 1 <= k <= n:
+        raise out_of_range("k", f"in [1, {n}]", k)
+    return 1 - math.comb(n - correct, k) / math.comb(n, k)
+
+
+def majority_at(found: Classes, right: Sequence[bool], k: int) -> float:
+    """How often the majority of k samples is right: the mean over the disjoint runs of k samples.
+
+    `found` are the classes of all answers, `right` which are correct. At k = n this is the usual
+    majority vote; the first run alone is the convention that takes the first k. A sample without
+    an answer has no vote; equal counts go to the smaller key, as in `answers.vote`.
+    """
+    if not 1 <= k <= len(right):
+        raise out_of_range("k", f"in [1, {len(right)}]", k)
+    group = {index: i for i, members in enumerate(found.groups) for index in members}
+    wins = []
+    for start in range(0, len(right) - k + 1, k):
+        run = range(start, start + k)
+        votes = Counter(group[index] for index in run if index in group)
+        best = min(votes, key=lambda i: (-votes[i], found.keys[i]), default=None)
+        wins.append(any(right[index] for index in run if group.get(index, -1) == best))
+    return _mean(wins)
+
+
+class _Own:
+    """Questions as the rows of a response file bring them, gold included."""
+
+    def __init__(self, task: Task):
+        self.task = task
+        self.questions: dict[str, _Question] = {}
+
+    def find(self, row: Row, where: str) -> str:
+        if not isinstance(row.get("gold"), str | int | float) or not str(row["gold"]).strip():
+            raise W2SError(f"{where}: gold must be a non-empty string, was: {row.get('gold')!r}")
+        given = next((row[name] for name in ("id", "question", "prompt") if name in row), None)
+        if given is None:
+            raise W2SError(f"{where}: no id, question or prompt says which question this answers")
+        key = digest(str(given))
+        question = _Question(
+            self._answer(str(row["gold"])), _kind(row, "level"), _kind(row, "subject")
+        )
+        if self.questions.setdefault(key, question).gold != question.gold:
+            raise W2SError(f"{where}: this question had another gold answer in an earlier row")
+        return key
+
+    def _answer(self, gold: str) -> str:
+        found = extract(self.task.rule, gold) if self.task.answer_key in gold else None
+        return found.answer if found else gold
+
+
+class _Split:
+    """The questions of a split, and how a row of responses names one."""
+
+    def __init__(
+        self,
+        task: Task,
+        split: str,
+        source: str,
+        file: str | Path | None,
+        names: Mapping[str, str] | None,
+    ):
+        self.place = f"{file or f'{task.name}/{split}'}"
+        self.questions: dict[str, _Question] = {}
+        self.by_text: dict[str, list[str]] = defaultdict(list)
+        self.before, _, self.after = render(task.prompt, question="\0").partition("\0")
+        origin: dict[str, Any] = {"source": source, "file": file, "fields": names}
+        gold = tasks.gold(task, split, **origin)
+        for row in tasks.questions(task, split, **origin):
+            meta = row["meta"]
+            answer = gold[row["id"]]["answer"]
+            self.questions[row["id"]] = _Question(
+                answer, _kind(meta, "level"), _kind(meta, "subject")
+            )
+            self.by_text[_text_key(row["question"])].append(row["id"])
+
+    def find(self, row: Row, where: str) -> str | None:
+        row_id = None if row.get("id") is None else str(row["id"])
+        by_text = self._by_text(row)
+        if row_id not in self.questions:
+            return by_text[0] if by_text else None
+        if by_text and row_id not in by_text:
+            raise W2SError(
+                f"{where}: id {row_id!r} and the text name different questions of {self.place}; "
+                "is this a file for another split?"
+            )
+        return row_id
+
+    def _by_text(self, row: Row) -> list[str]:
+        """The questions with the text that the row's question, else its prompt, has."""
+        if isinstance(row.get("question"), str):
+            found = self.by_text.get(_text_key(row["question"]))
+            if found:
+                return found
+        for text in self._asked(_prompt_text(row.get("prompt"))):
+            found = self.by_text.get(_text_key(text))
+            if found:
+                return found
+        return []
+
+    def _asked(self, prompt: str) -> Iterator[str]:
+        """What may be the question in a prompt: the text between the template's words, the last
+        first."""
+        before, after = self.before.strip(), self.after.strip()
+        end = prompt.rfind(after) if after else len(prompt)
+        start = prompt.rfind(before, 0, end) if before else 0
+        while start >= 0 and end >= 0:
+            yield prompt[start + len(before) : end]
+            start = prompt.rfind(before, 0, start) if before and start else -1
+
+
+_Known = _Own | _Split
+
+
+def _text_key(text: str) -> str:
+    """Texts are the same when they are but for blanks."""
+    return digest(*text.split())[:32]
+
+
+def _prompt_text(prompt: Any) -> str:
+    if isinstance(prompt, list) and prompt and isinstance(prompt[-1], dict):
+        prompt = next((m.get("content") for m in prompt[::-1] if m.get("role") == "user"), None)
+    return prompt if isinstance(prompt, str) else ""
+
+
+def _kind(row: Row, name: str) -> str | None:
+    return None if row.get(name) is None else str(row[name])
+
+
+def _read(
+    path: str | Path, task: Task, names: Mapping[str, str], known: _Known, compat: str | None
+) -> None:
+    """Add each response's answer to its question."""
+    rows, lost, first_lost = 0, 0, ""
+    for line, row in read_rows(path):
+        rows += 1
+        where = f"{path}:{line}"
+        texts = responses_of(row, where, names)
+        row_id = known.find(_named(row, where, names), where)
+        if row_id is None:
+            lost, first_lost = lost + 1, first_lost or where
+            continue
+        for text in texts:
+            found = extract(task.rule, text, compat=compat)
+            known.questions[row_id].answers.append(found.answer if found else None)
+    if not rows:
+        raise W2SError(f"{path}: no responses in this file")
+    if lost:
+        place = known.place if isinstance(known, _Split) else ""
+        raise W2SError(
+            f"{path}: {lost:,} of {rows:,} rows match no question of {place} by id, question or "
+            f"prompt (the first: {first_lost}); choose the split they answer, or map the fields "
+            "with --field"
+        )
+
+
+def _named(row: Row, where: str, names: Mapping[str, str]) -> Row:
+    aliases = QUESTION_ALIASES | {"prompt": PROMPTS, "response": RESPONSES, "gold": ()}
+    keys = {name: field_of(row, where, name, names, aliases[name]) for name in FIELDS}
+    return {name: row[key] for name, key in keys.items() if key is not None}
+
+
+def _judge(asked: list[_Question], compat: str | None) -> int:
+    """Compare each answer with gold, each distinct pair once; returns how many stay undecided."""
+    pairs = sorted({(answer, q.gold) for q in asked for answer in q.answers if answer})
+    kinds = dict(zip(pairs, (verdict.kind for verdict in equal_many(pairs, compat=compat))))
+    undecided = 0
+    for question in asked:
+        found = [kinds[answer, question.gold] if answer else "" for answer in question.answers]
+        question.right = [kind == "equal" for kind in found]
+        undecided += found.count("undecided")
+    return undecided
+
+
+def _part(asked: list[_Question]) -> Part:
+    responses = sum(len(question.right) for question in asked)
+    correct = sum(sum(question.right) for question in asked)
+    accuracy = correct / responses
+    return Part(len(asked), responses, correct, accuracy, wilson(accuracy, len(asked)))
+
+
+def _by(asked: list[_Question], kind: str) -> dict[str, Part]:
+    groups: dict[str, list[_Question]] = defaultdict(list)
+    for question in asked:
+        if (name := getattr(question, kind)) is not None:
+            groups[name].append(question)
+    return {name: _part(groups[name]) for name in sorted(groups)}
+
+
+def _ks(ks: Sequence[int] | None, samples: int) -> list[int]:
+    """The k to report: those asked for, else powers of two and all of several samples."""
+    if ks is None:
+        doublings = [2**i for i in range(samples.bit_length())]
+        return sorted({*doublings, samples}) if samples > 1 else []
+    for k in ks:
+        if not 1 <= k <= samples:
+            raise out_of_range("k", f"in [1, {samples}] (the fewest responses to a question)", k)
+    return sorted(set(ks))
+
+
+def _majorities(asked: list[_Question], ks: list[int], compat: str | None) -> dict[int, float]:
+    won: dict[int, list[float]] = {k: [] for k in ks}
+    for question in asked if ks else ():
+        found = classes(question.answers, compat=compat)
+        for k in ks:
+            won[k].append(majority_at(found, question.right, k))
+    return {k: _mean(values) for k, values in won.items()}
+
+
+def _mean(values: Any) -> float:
+    numbers = list(values)
+    return sum(numbers) / len(numbers)
