@@ -304,6 +304,7 @@ def _prompt_of(store: Store, row: Row) -> str | list[dict[str, str]]:
         with suppress(ValueError, TypeError):
             messages = json.loads(text)
             chat = Request(tuple(messages), start=row["sample"], **_parameters(row["parameters"]))
-            if chat.prompt_text() == text and store.samples(chat, row["model"]):
+            stored = store.samples(chat, row["model"])
+            if chat.prompt_text() == text and stored and stored[0]["text"] == row["response"]:
                 return messages
     return text
