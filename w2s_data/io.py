@@ -192,7 +192,35 @@ def locked(path: str | Path) -> Iterator[None]:
     path = Path(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "w")
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(fd)
+
+
+class Spool:
+    """Rows on disk in a temporary file: any number of passes, memory for a few of them."""
+
+    def __init__(self, rows: Iterable[Row]):
+        self._count = 0
+        self._file = tempfile.TemporaryFile("w+b")  # noqa: SIM115 (lives as long as the spool)
+        with writing(tempfile.gettempdir()):
+            for row in rows:
+                self._file.write(json.dumps(row).encode() + b"\n")
+                self._count += 1
+            self._file.flush()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Row]:
+        position = 0
+        while True:
+            self._file.seek(position)
+            lines = self._file.readlines(1 << 20)
+            if not lines:
+                return
+            position = self._file.tell()
+            yield from map(json.loads, lines)

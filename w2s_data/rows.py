@@ -1,13 +1,14 @@
-"""The row: a plain dict that only grows. Steps return `row | {...}` and never change their input."""
+"""The row: a plain dict that only grows. Steps return `row | {...}`, never change their input."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Any, NotRequired, TypedDict
 
 Row = dict[str, Any]
+Message = dict[str, str]
+Prompt = str | tuple[Message, ...]
 
 
 class Question(TypedDict):
@@ -34,35 +35,35 @@ class Sample(TypedDict):
     logprobs: NotRequired[list[tuple[str, float]]]
 
 
-class Sft(Question):
-    """A row that ends in one response to learn."""
+class Sft(TypedDict):
+    """An ending: one response to learn, to the row's prompt unless it has its own.
 
-    prompt: str
+    Further keys go through to the exported row.
+    """
+
+    prompt: NotRequired[str]
     response: str
 
 
-class Preference(Question):
-    """A row that ends in a chosen and a rejected response to one prompt."""
+class Preference(TypedDict):
+    """An ending: a chosen and a rejected response."""
 
-    prompt: str
+    prompt: NotRequired[str]
     chosen: str
     rejected: str
 
 
-class Dropped(TypedDict):
-    """A question that is not exported says why."""
+ENDING = {"prompt", "response", "chosen", "rejected"}
 
-    id: str
-    reason: str
+
+def keep(row: Row, *endings: Sft | Preference | Row) -> Row:
+    """`row`, ended: each ending becomes an exported row with the question's id."""
+    return row | {"endings": list(endings)}
 
 
 def drop(row: Row, reason: str) -> Row:
     """`row`, ended with the reason why it is not exported."""
     return row | {"dropped": reason}
-
-
-def is_dropped(row: Row) -> bool:
-    return "dropped" in row
 
 
 def rng(seed: int, row_id: str, purpose: str = "") -> Random:
@@ -83,8 +84,3 @@ def digest(*parts: str) -> str:
 def question_id(task: str, question: str) -> str:
     """A stable id for a question that came without one."""
     return f"{task}-{digest(task, question)[:16]}"
-
-
-def shard(rows: Iterable[Row], index: int, count: int) -> Iterator[Row]:
-    """The rows of shard `index` (1-based) of `count`, by id: order of the rows changes nothing."""
-    return (row for row in rows if int(digest("shard", row["id"])[:15], 16) % count == index - 1)

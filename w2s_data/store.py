@@ -18,10 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from w2s_data.errors import W2SError, out_of_range
-from w2s_data.rows import Sample, digest
-
-Message = dict[str, str]
-Prompt = str | tuple[Message, ...]
+from w2s_data.rows import Prompt, Sample, digest
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 
