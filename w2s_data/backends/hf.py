@@ -1,0 +1,101 @@
+"""Transformers models in this process: `hf:PATH_OR_HUB_ID[@REVISION][+ADAPTER]`.
+
+A prompt is read once for all its samples, and finished samples leave the batch. The random numbers
+of a sample are a hash of (model, prompt, temperature, top_p, seed, index; step, token): Gumbel-max
+sampling with counter-based noise. In float32 a token whose choice hangs on rounding errors is
+chosen again from a pass over its sample alone. So a sample does not depend on the batch it was
+generated in, and generation that was killed goes on with the same texts.
+
+Log-probabilities are natural, of the tokens as sampled, under the model's own distribution
+(temperature 1, top_p 1), the ending token included.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from w2s_data.backends import Backend, at_least, check_options, need
+from w2s_data.backends.checkpoint import Checkpoint, checkpoint
+from w2s_data.backends.engine import Draft, Engine
+from w2s_data.rows import Sample, digest
+from w2s_data.store import Request
+
+DEFAULTS = {
+    "batch_size": 0,
+    "device": "auto",
+    "dtype": "auto",
+    "trust_remote_code": False,
+    "chat": False,
+}
+
+
+def load(target: str, **options: Any) -> HuggingFace:
+    """A transformers model. `target` is a folder or a hub id, `+ADAPTER` a LoRA adapter on it.
+
+    Options: `batch_size` (samples at once; 0: by the model's size), `device` (auto, cpu, cuda,
+    ...), `dtype` (auto: float32 on the CPU, bfloat16 elsewhere), `trust_remote_code`, `chat` (a
+    text prompt becomes one user message in the chat template).
+    """
+    check_options("hf", options, DEFAULTS)
+    at_least("batch_size", options.get("batch_size", 0), 0)
+    model = checkpoint(target)
+    for package in ("torch", "transformers", *(["peft"] if model.adapter else [])):
+        need(package, "hf")
+    return HuggingFace(model, **DEFAULTS | options)
+
+
+class HuggingFace(Backend):
+    """Requests are cut into batches of samples in their order; a batch ends before the next."""
+
+    def __init__(self, model: Checkpoint, batch_size: int, chat: bool, **how: Any):
+        self.model = model
+        self.chat = chat
+        self._batch_size = batch_size
+        self._how = how
+        self._engine: Engine | None = None
+
+    @property
+    def fingerprint(self) -> str:  # type: ignore[override]
+        return self.model.fingerprint
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.release()
+            self._engine = None
+
+    def __call__(self, requests: Iterable[Request]) -> Iterator[tuple[int, list[Sample]]]:
+        """Raises W2SError if the model cannot be loaded or a prompt does not fit into it."""
+        requests = iter(requests)
+        first = next(requests, None)
+        if first is None:
+            return
+        engine = self._engine = self._engine or Engine(self.model, **self._how)
+        size = self._batch_size or engine.default_batch_size
+        drafts = self._drafts(itertools.chain([first], requests), engine)
+        begun: dict[int, list[Draft]] = {}
+        parked: list[Draft] = []
+        while True:
+            fresh = [] if len(parked) >= size else list(itertools.islice(drafts, size))
+            for draft in fresh:
+                begun.setdefault(draft.position, []).append(draft)
+            if fresh:
+                parked += engine.generate(fresh, park=True)
+            elif parked:
+                engine.generate(parked[:size], park=False)
+                del parked[:size]
+            else:
+                return
+            for position, some in list(begun.items()):
+                if len(some) == some[0].request.n and all(draft.finish for draft in some):
+                    yield position, [engine.sample(draft) for draft in begun.pop(position)]
+
+    def _drafts(self, requests: Iterable[Request], engine: Engine) -> Iterator[Draft]:
+        for position, request in enumerate(requests):
+            request = self.stored(request)
+            prompt, room = engine.encode(request, position)
+            source = (self.fingerprint, str(request.temperature), str(request.top_p))
+            for index in range(request.start, request.start + request.n):
+                key = digest(*source, request.prompt_text(), str(request.seed), str(index))
+                yield Draft(position, index, request, prompt, room, int(key[:16], 16))
