@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from w2s_data import show
 from w2s_data.backends.replay import recorded
 from w2s_data.errors import W2SError, out_of_range, unknown
 from w2s_data.io import read_rows, write_rows
@@ -69,21 +70,34 @@ def import_responses(
     (temperature, top_p, max_tokens, stop, seed, logprobs) say how they were generated: given here,
     else in the row's `parameters`, else the task's and those of `Request`.
 
-    Importing a file again adds nothing. Raises W2SError naming file and line for a missing or
-    malformed field, and for a sample the store holds with another text.
+    Importing a file again adds nothing, and so does a file that is torn. Raises W2SError naming
+    file and line for a missing or malformed field, and for a sample that is stored with another
+    text.
     """
     for name in (fields or {}).keys() - ALIASES.keys():
         raise unknown("field", name, ALIASES)
     done, counts = Imported(), dict[str, int]()
     given = _parameters(parameters)
     items = _Reader(path, task, model, dict(fields or {}), start, given).read(counts, done)
-    while batch := list(islice(items, BATCH)):
-        _add(store, path, batch, done)
+    total = sum(1 for _ in read_rows(path))
+    with show.progress("import", total) as advance:
+        read = 0
+        while batch := list(islice(items, BATCH)):
+            _add(store, path, batch, done)
+            advance(done.rows - read)
+            read = done.rows
     done.prompts = len(counts)
     return done
 
 
-Item = tuple[int, str, Request, Sample]
+class Item(NamedTuple):
+    """A response on its way into the store, with its line and its request's key there."""
+
+    line: int
+    model: str
+    key: str
+    request: Request
+    sample: Sample
 
 
 @dataclass(frozen=True)
@@ -98,7 +112,7 @@ class _Reader:
     parameters: Mapping[str, Any]
 
     def read(self, counts: dict[str, int], done: Imported) -> Iterator[Item]:
-        """Yield (line, model, request, sample); `counts` numbers the samples of each prompt."""
+        """Yield the file's responses; `counts` numbers the samples of each request."""
         for line, row in read_rows(self.path):
             done.rows += 1
             where = f"{self.path}:{line}"
@@ -110,7 +124,7 @@ class _Reader:
             texts = responses_of(row, where, self.names)
             counts[key] = first + len(texts)
             for index, text in enumerate(texts, first):
-                yield line, model, request, _sample(found, index, text, where)
+                yield Item(line, model, key, request, _sample(found, index, text, where))
 
     def _named(self, row: Row, where: str) -> Row:
         keys = {
@@ -223,10 +237,10 @@ def _sample(found: Row, index: int, text: str, where: str) -> Sample:
 def _add(store: Store, path: str | Path, batch: list[Item], done: Imported) -> None:
     """Store a batch. What is stored already must have the same text."""
     fresh: dict[str, dict[tuple[str, int], tuple[Request, Sample]]] = {}
-    for line, model, request, sample in batch:
+    for line, model, key, request, sample in batch:
         one = replace(request, start=sample["index"])
         new = fresh.setdefault(model, {})
-        place = (key_of(request, model), sample["index"])
+        place = (key, sample["index"])
         before = [new[place][1]] if place in new else store.samples(one, model)
         if before and before[0]["text"] != sample["text"]:
             raise W2SError(

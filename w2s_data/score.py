@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from w2s_data import tasks
-from w2s_data.answers import Classes, classes, equal_many, extract
+from w2s_data import show, tasks
+from w2s_data.answers import Classes, classes, equal, extract
 from w2s_data.errors import W2SError, out_of_range, unknown
 from w2s_data.io import read_rows
-from w2s_data.prompts import render
 from w2s_data.rows import Row, digest
 from w2s_data.tasks import ALIASES as QUESTION_ALIASES
 from w2s_data.tasks import Task
+from w2s_data.tasks.match import Matcher
 from w2s_data.tasks.sources import PROMPTS, RESPONSES, field_of, responses_of
 
 FIELDS = ("id", "question", "prompt", "response", "gold", "level", "subject")
@@ -92,13 +92,12 @@ def score(
     names = dict(fields or {})
     for name in names.keys() - set(FIELDS):
         raise unknown("field", name, FIELDS)
-    known: _Known
-    if "gold" in names:
-        known = _Own(task)
-    else:
-        known = _Split(task, split, source, file, question_fields)
-    _read(path, task, names, known, compat)
-    asked = [question for question in known.questions.values() if question.answers]
+    questions: Asked = {}
+    matcher = None
+    if "gold" not in names:
+        questions, matcher = _of_split(task, split, source, file, question_fields)
+    _read(path, task, names, questions, matcher, compat)
+    asked = [question for question in questions.values() if question.answers]
     undecided = _judge(asked, compat)
     samples = min(len(question.answers) for question in asked)
     counted = _ks(ks, samples)
@@ -106,12 +105,28 @@ def score(
         **vars(_part(asked)),
         unparsed=sum(not answer for question in asked for answer in question.answers),
         undecided=undecided,
-        unanswered=len(known.questions) - len(asked),
+        unanswered=len(questions) - len(asked),
         pass_at={k: _mean(pass_at(len(q.right), sum(q.right), k) for q in asked) for k in counted},
         majority_at=_majorities(asked, counted, compat),
         by_level=_by(asked, "level"),
         by_subject=_by(asked, "subject"),
     )
+
+
+def facts(score: Score) -> dict[str, Any]:
+    """The score as names and values for a person."""
+    found: dict[str, Any] = {"accuracy": _share(score)}
+    for name in ("questions", "responses", "correct", "unparsed", "undecided", "unanswered"):
+        found[name] = getattr(score, name)
+    found |= {f"pass@{k}": f"{value:.3f}" for k, value in score.pass_at.items()}
+    found |= {f"majority@{k}": f"{value:.3f}" for k, value in score.majority_at.items()}
+    found |= {f"level {name}": _share(part) for name, part in score.by_level.items()}
+    return found | {name: _share(part) for name, part in score.by_subject.items()}
+
+
+def _share(part: Part) -> str:
+    low, high = part.interval
+    return f"{part.accuracy:.3f} ({low:.3f}-{high:.3f}) of {part.questions:,}"
 
 
 def wilson(accuracy: float, n: int) -> tuple[float, float]:
@@ -150,104 +165,42 @@ def majority_at(found: Classes, right: Sequence[bool], k: int) -> float:
     return _mean(wins)
 
 
-class _Own:
-    """Questions as the rows of a response file bring them, gold included."""
-
-    def __init__(self, task: Task):
-        self.task = task
-        self.questions: dict[str, _Question] = {}
-
-    def find(self, row: Row, where: str) -> str:
-        if not isinstance(row.get("gold"), str | int | float) or not str(row["gold"]).strip():
-            raise W2SError(f"{where}: gold must be a non-empty string, was: {row.get('gold')!r}")
-        given = next((row[name] for name in ("id", "question", "prompt") if name in row), None)
-        if given is None:
-            raise W2SError(f"{where}: no id, question or prompt says which question this answers")
-        key = digest(str(given))
-        question = _Question(
-            self._answer(str(row["gold"])), _kind(row, "level"), _kind(row, "subject")
-        )
-        if self.questions.setdefault(key, question).gold != question.gold:
-            raise W2SError(f"{where}: this question had another gold answer in an earlier row")
-        return key
-
-    def _answer(self, gold: str) -> str:
-        found = extract(self.task.rule, gold) if self.task.answer_key in gold else None
-        return found.answer if found else gold
+Asked = dict[str, _Question]
 
 
-class _Split:
-    """The questions of a split, and how a row of responses names one."""
-
-    def __init__(
-        self,
-        task: Task,
-        split: str,
-        source: str,
-        file: str | Path | None,
-        names: Mapping[str, str] | None,
-    ):
-        self.place = f"{file or f'{task.name}/{split}'}"
-        self.questions: dict[str, _Question] = {}
-        self.by_text: dict[str, list[str]] = defaultdict(list)
-        self.before, _, self.after = render(task.prompt, question="\0").partition("\0")
-        origin: dict[str, Any] = {"source": source, "file": file, "fields": names}
-        gold = tasks.gold(task, split, **origin)
-        for row in tasks.questions(task, split, **origin):
-            meta = row["meta"]
-            answer = gold[row["id"]]["answer"]
-            self.questions[row["id"]] = _Question(
-                answer, _kind(meta, "level"), _kind(meta, "subject")
-            )
-            self.by_text[_text_key(row["question"])].append(row["id"])
-
-    def find(self, row: Row, where: str) -> str | None:
-        row_id = None if row.get("id") is None else str(row["id"])
-        by_text = self._by_text(row)
-        if row_id not in self.questions:
-            return by_text[0] if by_text else None
-        if by_text and row_id not in by_text:
-            raise W2SError(
-                f"{where}: id {row_id!r} and the text name different questions of {self.place}; "
-                "is this a file for another split?"
-            )
-        return row_id
-
-    def _by_text(self, row: Row) -> list[str]:
-        """The questions with the text that the row's question, else its prompt, has."""
-        if isinstance(row.get("question"), str):
-            found = self.by_text.get(_text_key(row["question"]))
-            if found:
-                return found
-        for text in self._asked(_prompt_text(row.get("prompt"))):
-            found = self.by_text.get(_text_key(text))
-            if found:
-                return found
-        return []
-
-    def _asked(self, prompt: str) -> Iterator[str]:
-        """What may be the question in a prompt: the text between the template's words, the last
-        first."""
-        before, after = self.before.strip(), self.after.strip()
-        end = prompt.rfind(after) if after else len(prompt)
-        start = prompt.rfind(before, 0, end) if before else 0
-        while start >= 0 and end >= 0:
-            yield prompt[start + len(before) : end]
-            start = prompt.rfind(before, 0, start) if before and start else -1
+def _of_split(
+    task: Task,
+    split: str,
+    source: str,
+    file: str | Path | None,
+    names: Mapping[str, str] | None,
+) -> tuple[Asked, Matcher]:
+    """The split's questions by id, and what finds the one that a row answers."""
+    origin: dict[str, Any] = {"source": source, "file": file, "fields": names}
+    gold = tasks.gold(task, split, **origin)
+    rows = list(tasks.questions(task, split, **origin))
+    questions = {row["id"]: _question(gold[row["id"]]["answer"], row["meta"]) for row in rows}
+    return questions, Matcher(task, rows, str(file or f"{task.name}/{split}"))
 
 
-_Known = _Own | _Split
+def _of_row(task: Task, row: Row, questions: Asked, where: str) -> str:
+    """The key of a row that brings its own gold answer; its question is added when it is new."""
+    gold = row.get("gold")
+    if not isinstance(gold, str | int | float) or not str(gold).strip():
+        raise W2SError(f"{where}: gold must be a non-empty string, was: {gold!r}")
+    asked = next((row[name] for name in ("id", "question", "prompt") if name in row), None)
+    if asked is None:
+        raise W2SError(f"{where}: no id, question or prompt says which question this answers")
+    found = extract(task.rule, str(gold)) if task.answer_key in str(gold) else None
+    question = _question(found.answer if found else str(gold), row)
+    key = digest(str(asked))
+    if questions.setdefault(key, question).gold != question.gold:
+        raise W2SError(f"{where}: this question had another gold answer in an earlier row")
+    return key
 
 
-def _text_key(text: str) -> str:
-    """Texts are the same when they are but for blanks."""
-    return digest(*text.split())[:32]
-
-
-def _prompt_text(prompt: Any) -> str:
-    if isinstance(prompt, list) and prompt and isinstance(prompt[-1], dict):
-        prompt = next((m.get("content") for m in prompt[::-1] if m.get("role") == "user"), None)
-    return prompt if isinstance(prompt, str) else ""
+def _question(gold: str, row: Row) -> _Question:
+    return _Question(gold, _kind(row, "level"), _kind(row, "subject"))
 
 
 def _kind(row: Row, name: str) -> str | None:
@@ -255,29 +208,33 @@ def _kind(row: Row, name: str) -> str | None:
 
 
 def _read(
-    path: str | Path, task: Task, names: Mapping[str, str], known: _Known, compat: str | None
+    path: str | Path,
+    task: Task,
+    names: Mapping[str, str],
+    questions: Asked,
+    matcher: Matcher | None,
+    compat: str | None,
 ) -> None:
     """Add each response's answer to its question."""
-    rows, lost, first_lost = 0, 0, ""
-    for line, row in read_rows(path):
-        rows += 1
-        where = f"{path}:{line}"
-        texts = responses_of(row, where, names)
-        row_id = known.find(_named(row, where, names), where)
-        if row_id is None:
-            lost, first_lost = lost + 1, first_lost or where
-            continue
-        for text in texts:
-            found = extract(task.rule, text, compat=compat)
-            known.questions[row_id].answers.append(found.answer if found else None)
+    rows, lost, first_lost = sum(1 for _ in read_rows(path)), 0, ""
+    with show.progress("score", rows) as advance:
+        for line, record in read_rows(path):
+            advance(1)
+            where = f"{path}:{line}"
+            texts, row = responses_of(record, where, names), _named(record, where, names)
+            key = matcher.find(row, where) if matcher else _of_row(task, row, questions, where)
+            if key is None:
+                lost, first_lost = lost + 1, first_lost or where
+                continue
+            found = (extract(task.rule, text, compat=compat) for text in texts)
+            questions[key].answers += [one.answer if one else None for one in found]
     if not rows:
         raise W2SError(f"{path}: no responses in this file")
-    if lost:
-        place = known.place if isinstance(known, _Split) else ""
+    if matcher and lost:
         raise W2SError(
-            f"{path}: {lost:,} of {rows:,} rows match no question of {place} by id, question or "
-            f"prompt (the first: {first_lost}); choose the split they answer, or map the fields "
-            "with --field"
+            f"{path}: {lost:,} of {rows:,} rows match no question of {matcher.place} by id, "
+            f"question or prompt (the first: {first_lost}); choose the split they answer, or map "
+            "the fields with --field"
         )
 
 
@@ -290,7 +247,11 @@ def _named(row: Row, where: str, names: Mapping[str, str]) -> Row:
 def _judge(asked: list[_Question], compat: str | None) -> int:
     """Compare each answer with gold, each distinct pair once; returns how many stay undecided."""
     pairs = sorted({(answer, q.gold) for q in asked for answer in q.answers if answer})
-    kinds = dict(zip(pairs, (verdict.kind for verdict in equal_many(pairs, compat=compat))))
+    kinds = {}
+    with show.progress("compare", len(pairs)) as advance:
+        for pair in pairs:
+            kinds[pair] = equal(*pair, compat=compat).kind
+            advance(1)
     undecided = 0
     for question in asked:
         found = [kinds[answer, question.gold] if answer else "" for answer in question.answers]

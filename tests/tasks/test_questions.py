@@ -1,5 +1,6 @@
 """Questions from every source come without ground truth, with ids that are unique and stable."""
 
+import ast
 import csv
 import json
 import os
@@ -304,6 +305,16 @@ def test_bad_gold(tmp_path, row, fields, message):
     with pytest.raises(W2SError) as error:
         tasks.gold(MATH, "test", file=path, fields=fields)
     assert message in str(error.value)
+
+
+def test_records_with_gold_stay_in_this_package():
+    package = Path(tasks.__file__).parents[1]
+    others = (path for path in package.rglob("*.py") if path.parent.name != "tasks")
+    for path in others:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "w2s_data.tasks.sources":
+                assert "records" not in {alias.name for alias in node.names}, path
+            assert not (isinstance(node, ast.Attribute) and node.attr == "records"), path
 
 
 def test_import_stays_cheap():

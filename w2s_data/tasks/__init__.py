@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from w2s_data.errors import W2SError, out_of_range, unknown
-from w2s_data.rows import Row, digest, question_id
+from w2s_data.rows import Row
 
 TASKS = {
     "gsm8k": "w2s_data.tasks.gsm8k",
@@ -114,10 +114,12 @@ def questions(
     an id gets `rows.question_id`; the second row of one text gets `-2` after it.
     Raises W2SError naming file and line for a missing, empty or duplicate field.
     """
+    from w2s_data.tasks.sources import records
+
     if limit is not None and limit < 1:
         raise out_of_range("limit", ">= 1", limit)
-    records = _records(task, split, source, file, fields)
-    return (_question(task, record) for record in islice(records, limit))
+    found = records(task, split, source, file, fields)
+    return (_question(task, record) for record in islice(found, limit))
 
 
 def gold(
@@ -134,9 +136,11 @@ def gold(
     and an answer that holds the answer key is read as a solution (GSM8K).
     Raises W2SError naming file and line when a row has neither.
     """
+    from w2s_data.tasks.sources import records
+
     mapped = [name for name in GOLD_FIELDS if name in (dict(task.fields) | dict(fields or {}))]
-    records = _records(task, split, source, file, fields)
-    return {record["id"]: _gold(task, record, mapped) for record in records}
+    found = records(task, split, source, file, fields)
+    return {record["id"]: _gold(task, record, mapped) for record in found}
 
 
 def _question(task: Task, record: Row) -> Row:
@@ -197,144 +201,4 @@ def _text(record: Row, name: str) -> str | None:
         return str(value)
     if value is not None and not isinstance(value, str):
         raise W2SError(f"{record['where']}: {name} must be a string or a number, was: {value!r}")
-    return value if value and value.strip() else None
-
-
-def _records(
-    task: Task,
-    split: str,
-    source: str,
-    file: str | Path | None,
-    fields: Mapping[str, str] | None,
-) -> Iterator[Row]:
-    """The split's records under our names, each with its id, `where` it stands and its fields."""
-    from w2s_data.tasks import sources
-
-    if source not in SOURCES:
-        raise unknown("source", source, SOURCES)
-    if split not in (known := list(dict.fromkeys([*SPLITS, *task.files, *task.hub]))):
-        raise unknown("split", split, known)
-    names = dict(task.fields) | dict(fields or {})
-    for name in names.keys() - ALIASES.keys():
-        raise unknown("field", name, ALIASES)
-
-    def read(raw: Iterable[tuple[str, Row]]) -> Iterator[Row]:
-        return _identified(task, (_named(record, where, names) for where, record in raw))
-
-    if file is not None:
-        return read(sources.file_records(file))
-    if source == "file":
-        raise W2SError("source 'file' needs a file: name one with --questions FILE")
-    if source == "hub":
-        return _from_hub(task, split, read)
-    if split not in task.files:
-        raise W2SError(
-            f"task {task.name!r} has no bundled questions for split {split!r}: "
-            "use --source hub, or your own with --questions FILE"
-        )
-    return read(sources.file_records(task.files[split]))
-
-
-def _from_hub(
-    task: Task, split: str, read: Callable[[Iterable[tuple[str, Row]]], Iterator[Row]]
-) -> Iterator[Row]:
-    from w2s_data.tasks.sources import hub_records
-
-    if split not in task.hub:
-        raise W2SError(
-            f"task {task.name!r} has no split {split!r} on the hub: use --questions FILE"
-        )
-    hub = task.hub[split]
-    other = read(hub_records(hub.without)) if hub.without else ()
-    excluded = {mark for record in other for mark in _marks(record)}
-
-    def records() -> Iterator[Row]:
-        rows = read(hub_records(hub))
-        return (row for row in rows if excluded.isdisjoint(_marks(row)))
-
-    return records() if hub.half is None else _half(records, hub.half)
-
-
-def _marks(record: Row) -> tuple[str, str]:
-    """By what a record is known in another data set: its id, and its text but for blanks."""
-    return record["id"], digest(*record["question"].split())
-
-
-def _half(records: Callable[[], Iterator[Row]], half: int) -> Iterator[Row]:
-    """One of two halves (the second has the odd row), by a seeded hash of the id: any order of
-    the rows gives the same halves."""
-    ranks = sorted(_rank(record) for record in records())
-    middle = ranks[len(ranks) // 2] if ranks else 0
-    return (record for record in records() if (_rank(record) < middle) == (half == 1))
-
-
-def _rank(record: Row) -> int:
-    return int(digest("half", "42", record["id"])[:16], 16)
-
-
-def _named(record: Row, where: str, names: Mapping[str, str]) -> Row:
-    """The record under our names. No field serves two of them, so gold cannot pass as another."""
-    from w2s_data.tasks.sources import field_of
-
-    required = {name: key for name, key in names.items() if name not in GOLD_FIELDS}
-    found = {name: field_of(record, where, name, required, ALIASES[name]) for name in ALIASES}
-    found |= {name: names[name] for name in GOLD_FIELDS if name in names}
-    used: dict[str, str] = {}
-    for name, key in found.items():
-        if key is not None and used.setdefault(key, name) != name:
-            raise W2SError(
-                f"{where}: field {key!r} cannot be both {used[key]} and {name}: "
-                f"name another with --field {name}=NAME"
-            )
-    named = {name: record[key] for name, key in found.items() if key in record}
-    return named | {"where": where, "there": ", ".join(map(str, record))}
-
-
-def _identified(task: Task, records: Iterable[Row]) -> Iterator[Row]:
-    """The records with a checked question and an id no other has."""
-    lines: dict[bytes, str] = {}
-    repeats: dict[bytes, int] = {}
-    for record in records:
-        record["question"] = _checked_question(record)
-        row_id = _id(record)
-        if row_id is None:
-            row_id = question_id(task.name, record["question"])
-            count = repeats[_short(row_id)] = repeats.get(_short(row_id), 0) + 1
-            row_id = row_id if count == 1 else f"{row_id}-{count}"
-        first = lines.setdefault(_short(row_id), record["where"])
-        if first != record["where"]:
-            raise W2SError(
-                f"{record['where']}: id {row_id!r} stands at {first} already; ids must be unique"
-            )
-        yield record | {"id": row_id}
-
-
-def _short(text: str) -> bytes:
-    return bytes.fromhex(digest(text)[:32])
-
-
-def _checked_question(record: Row) -> str:
-    if "question" not in record:
-        raise W2SError(
-            f"{record['where']}: no field for the question (looked for "
-            f"{', '.join(ALIASES['question'])}); fields there: {record['there']}; "
-            "name it with --field question=NAME"
-        )
-    question = record["question"]
-    if not isinstance(question, str) or not question.strip():
-        raise W2SError(
-            f"{record['where']}: the question must be a non-empty string, was: {question!r}"
-        )
-    return question
-
-
-def _id(record: Row) -> str | None:
-    """The record's id as a string; None when it has none."""
-    value = record.get("id")
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if value is not None and not isinstance(value, str):
-        raise W2SError(f"{record['where']}: the id must be a string or an integer, was: {value!r}")
     return value if value and value.strip() else None

@@ -1,25 +1,176 @@
-"""Where records come from: files, and data sets on the hub."""
+"""Where records come from, files and data sets on the hub, and how their fields are named."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from w2s_data.errors import W2SError
+from w2s_data.errors import W2SError, unknown
 from w2s_data.io import read_rows
-from w2s_data.rows import Row
-
-if TYPE_CHECKING:
-    from w2s_data.tasks import Hub
-
+from w2s_data.rows import Row, digest, question_id
+from w2s_data.tasks import ALIASES, GOLD_FIELDS, SOURCES, SPLITS, Hub, Task
 
 PROMPTS = ("prompt", "messages")
 RESPONSES = (
     *("response", "responses", "output", "outputs", "completion", "completions"),
     *("predict", "prediction", "generated_text"),
 )
+
+
+def records(
+    task: Task,
+    split: str,
+    source: str,
+    file: str | Path | None,
+    fields: Mapping[str, str] | None,
+) -> Iterator[Row]:
+    """The split's records, gold and all, under our names (the keys of `tasks.ALIASES`).
+
+    Each has an id no other has, `where` it stands and the names of the fields `there`.
+    """
+    if source not in SOURCES:
+        raise unknown("source", source, SOURCES)
+    if split not in (known := list(dict.fromkeys([*SPLITS, *task.files, *task.hub]))):
+        raise unknown("split", split, known)
+    names = dict(task.fields) | dict(fields or {})
+    for name in names.keys() - ALIASES.keys():
+        raise unknown("field", name, ALIASES)
+
+    def read(raw: Iterable[tuple[str, Row]]) -> Iterator[Row]:
+        return _identified(task, (_named(record, where, names) for where, record in raw))
+
+    if file is not None:
+        return read(file_records(file))
+    if source == "file":
+        raise W2SError("source 'file' needs a file: name one with --questions FILE")
+    if source == "hub":
+        return _from_hub(task, split, read)
+    if split not in task.files:
+        raise W2SError(
+            f"task {task.name!r} has no bundled questions for split {split!r}: "
+            "use --source hub, or your own with --questions FILE"
+        )
+    return read(file_records(task.files[split]))
+
+
+def _from_hub(
+    task: Task, split: str, read: Callable[[Iterable[tuple[str, Row]]], Iterator[Row]]
+) -> Iterator[Row]:
+    if split not in task.hub:
+        raise W2SError(
+            f"task {task.name!r} has no split {split!r} on the hub: use --questions FILE"
+        )
+    hub = task.hub[split]
+    other = read(hub_records(hub.without)) if hub.without else ()
+    excluded = {mark for record in other for mark in _marks(record)}
+
+    def kept() -> Iterator[Row]:
+        rows = read(hub_records(hub))
+        return (row for row in rows if excluded.isdisjoint(_marks(row)))
+
+    return kept() if hub.half is None else _half(kept, hub.half)
+
+
+def _marks(record: Row) -> tuple[str, str]:
+    """By what a record is known in another data set: its id, and its text but for blanks."""
+    return record["id"], digest(*record["question"].split())
+
+
+def _half(records: Callable[[], Iterator[Row]], half: int) -> Iterator[Row]:
+    """One of two halves (the second has the odd row), by a seeded hash of the id: any order of
+    the rows gives the same halves."""
+    ranks = sorted(_rank(record) for record in records())
+    middle = ranks[len(ranks) // 2] if ranks else 0
+    return (record for record in records() if (_rank(record) < middle) == (half == 1))
+
+
+def _rank(record: Row) -> int:
+    return int(digest("half", "42", record["id"])[:16], 16)
+
+
+def _named(record: Row, where: str, names: Mapping[str, str]) -> Row:
+    """The record under our names. No field serves two of them, so gold cannot pass as another."""
+    required = {name: key for name, key in names.items() if name not in GOLD_FIELDS}
+    found = {name: field_of(record, where, name, required, ALIASES[name]) for name in ALIASES}
+    found |= {name: names[name] for name in GOLD_FIELDS if name in names}
+    used: dict[str, str] = {}
+    for name, key in found.items():
+        if key is not None and used.setdefault(key, name) != name:
+            raise W2SError(
+                f"{where}: field {key!r} cannot be both {used[key]} and {name}: "
+                f"name another with --field {name}=NAME"
+            )
+    named = {name: record[key] for name, key in found.items() if key in record}
+    return named | {"where": where, "there": ", ".join(map(str, record))}
+
+
+def _identified(task: Task, records: Iterable[Row]) -> Iterator[Row]:
+    """The records with a checked question and an id no other has."""
+    lines: dict[bytes, str] = {}
+    repeats: dict[bytes, int] = {}
+    for record in records:
+        record["question"] = _checked_question(record)
+        row_id = _id(record)
+        if row_id is None:
+            row_id = question_id(task.name, record["question"])
+            count = repeats[_short(row_id)] = repeats.get(_short(row_id), 0) + 1
+            row_id = row_id if count == 1 else f"{row_id}-{count}"
+        first = lines.setdefault(_short(row_id), record["where"])
+        if first != record["where"]:
+            raise W2SError(
+                f"{record['where']}: id {row_id!r} stands at {first} already; ids must be unique"
+            )
+        yield record | {"id": row_id}
+
+
+def _short(text: str) -> bytes:
+    return bytes.fromhex(digest(text)[:32])
+
+
+def _checked_question(record: Row) -> str:
+    if "question" not in record:
+        raise W2SError(
+            f"{record['where']}: no field for the question (looked for "
+            f"{', '.join(ALIASES['question'])}); fields there: {record['there']}; "
+            "name it with --field question=NAME"
+        )
+    question = record["question"]
+    if not isinstance(question, str) or not question.strip():
+        raise W2SError(
+            f"{record['where']}: the question must be a non-empty string, was: {question!r}"
+        )
+    return question
+
+
+def _id(record: Row) -> str | None:
+    """The record's id as a string; None when it has none."""
+    value = record.get("id")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if value is not None and not isinstance(value, str):
+        raise W2SError(f"{record['where']}: the id must be a string or an integer, was: {value!r}")
+    return value if value and value.strip() else None
+
+
+def describe(task: Task) -> str:
+    """The task as text for a terminal: its prompt, answer key, sources and default models."""
+    from w2s_data.prompts import render
+
+    lines = [task.title, "", f"answer key   {task.answer_key}", f"stop         {task.stop}"]
+    lines += [f"max tokens   {task.max_tokens}", "", "prompt"]
+    lines += [f"  {line}" for line in render(task.prompt, question="...").splitlines()]
+    lines += ["", "splits"]
+    for split in SPLITS:
+        hub = task.hub.get(split)
+        where = [f"hub {hub.path} ({hub.split})"] if hub else []
+        where += ["bundled"] if split in task.files else []
+        lines.append(f"  {split:10} {', '.join(where) or 'none'}")
+    lines += ["", "models" if task.roles else "no default models"]
+    return "\n".join(lines + [f"  {role:10} {spec}" for role, spec in task.roles.items()])
 
 
 def file_records(path: str | Path) -> Iterator[tuple[str, Row]]:
