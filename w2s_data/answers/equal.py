@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from fractions import Fraction
+from functools import lru_cache
 
-from w2s_data.answers.canonical import canonical
-from w2s_data.answers.policy import DEFAULT, Policy, published
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """`kind` is "equal", "different" or "undecided"; `reason` says on what ground."""
-
-    kind: str
-    reason: str
-
-    def __bool__(self) -> bool:
-        return self.kind == "equal"
+from w2s_data.answers import compat as paper1
+from w2s_data.answers.compare import Verdict, compare
+from w2s_data.answers.forms import form
+from w2s_data.answers.policy import DEFAULT, Policy, policy_named, published
 
 
 def equal(a: str, b: str, policy: Policy | str = DEFAULT, *, compat: str | None = None) -> Verdict:
@@ -26,26 +15,13 @@ def equal(a: str, b: str, policy: Policy | str = DEFAULT, *, compat: str | None 
 
     An empty answer differs from every answer, itself included, except in compat mode.
     """
-    x, y = canonical(a, policy, compat=compat), canonical(b, policy, compat=compat)
     if published(compat):
-        return Verdict("equal" if x == y else "different", "published string")
-    if not x or not y:
-        return Verdict("different", "empty")
-    if x == y:
-        return Verdict("equal", "same key")
-    try:
-        Fraction(x), Fraction(y)
-    except (ValueError, ZeroDivisionError):
-        return Verdict("undecided", "different keys")
-    return Verdict("different", "exact numbers")
+        same = paper1.published_string(a) == paper1.published_string(b)
+        return Verdict("equal" if same else "different", "published string")
+    return _decided(a, b, policy_named(policy)) if a <= b else _decided(b, a, policy_named(policy))
 
 
-def equal_many(
-    pairs: Iterable[tuple[str, str]],
-    policy: Policy | str = DEFAULT,
-    *,
-    compat: str | None = None,
-    processes: int | None = None,
-) -> list[Verdict]:
-    """`equal` for each pair, in order, over `processes` processes."""
-    return [equal(a, b, policy, compat=compat) for a, b in pairs]
+@lru_cache(maxsize=65536)
+def _decided(a: str, b: str, policy: Policy) -> Verdict:
+    fold = policy.case == "fold"
+    return compare(form(a, fold), form(b, fold), policy)

@@ -1,0 +1,370 @@
+"""Two forms compared: shapes first, then values by exact, floating, modular and symbolic means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from w2s_data.answers import modular, numeric, prove, stated, units
+from w2s_data.answers.forms import Form
+from w2s_data.answers.nodes import PI, Node, endless, mul, num
+from w2s_data.answers.policy import Policy
+from w2s_data.answers.relations import curve
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`kind` is "equal", "different" or "undecided"; `reason` says on what ground."""
+
+    kind: str
+    reason: str
+
+    def __bool__(self) -> bool:
+        return self.kind == "equal"
+
+
+def same(reason: str) -> Verdict:
+    return Verdict("equal", reason)
+
+
+def different(reason: str) -> Verdict:
+    return Verdict("different", reason)
+
+
+def undecided(reason: str) -> Verdict:
+    return Verdict("undecided", reason)
+
+
+MAX_MATCHED = 64
+_SHAPES = {"interval", "union", "tuple"}
+
+
+def compare(a: Form, b: Form, policy: Policy) -> Verdict:
+    """The verdict on two forms; symmetric."""
+    if a.kind == "empty" or b.kind == "empty":
+        return different("empty")
+    if a.key == b.key:
+        return same("same key")
+    if a.kind == b.kind == "text":
+        return different("text")
+    if a.kind == b.kind == "value":
+        return _values(a, b, policy)
+    if a.kind == b.kind == "relation":
+        return _relations(a, b)
+    if a.kind in ("list", "set") and b.kind in ("list", "set"):
+        return _collections(a, b, policy)
+    if a.kind == b.kind == "tuple":
+        if a.mark != b.mark and not (a.label and b.label):
+            return different("an inequality and a pair")
+        return _labelled(a, b, policy, _in_order(a.parts, b.parts, policy))
+    if a.kind == b.kind == "matrix":
+        return _matrices(a, b)
+    if a.kind in _SHAPES and b.kind in _SHAPES:
+        return _labelled(a, b, policy, _on_the_line(a, b))
+    return _mixed(a, b, policy)
+
+
+# --- values -----------------------------------------------------------------------------------
+
+
+def _values(a: Form, b: Form, policy: Policy) -> Verdict:
+    x, y = primary(a, policy), primary(b, policy)
+    found = nodes_equal(x, y, policy)
+    if found.kind == "equal":
+        return _conventions(a, b, policy, found)
+    if found.kind == "different":
+        other = _another_reading(a, b, policy)
+        if other:
+            return undecided(other)
+    return found
+
+
+def primary(a: Form, policy: Policy) -> Node:
+    """The value of a form as the policy reads it."""
+    assert a.node is not None
+    if a.percent and policy.percent != "points":
+        return mul(a.node, num(Fraction(1, 100)))
+    return a.node
+
+
+def _conventions(a: Form, b: Form, policy: Policy, found: Verdict) -> Verdict:
+    """Equal values: what their units, labels and bases say."""
+    if a.unit != b.unit:
+        if policy.units == "strict" or ("/" in (a.unit or b.unit) and not (a.unit and b.unit)):
+            return different("units")
+        if a.unit and b.unit:
+            return undecided(f"units {a.unit} and {b.unit}")
+    return _labelled(a, b, policy, found)
+
+
+def _labelled(a: Form, b: Form, policy: Policy, found: Verdict) -> Verdict:
+    """What the names in `x = 5` and `5`, or `x = 5` and `y = 5`, make of equal values."""
+    if found.kind != "equal" or a.label == b.label:
+        return found
+    if a.label and b.label:
+        if curve(a.label) or curve(b.label):
+            return different(f"{a.label} = ... and {b.label} = ...")
+        return undecided(f"the value of {a.label} and of {b.label}")
+    if policy.assignment == "strict":
+        return different("an equation and a value")
+    name = a.label or b.label
+    if curve(name) and "value" in (a.kind, b.kind):
+        return undecided(f"{name} = ... may be a curve")
+    return found
+
+
+def _another_reading(a: Form, b: Form, policy: Policy) -> str:
+    """Why two forms of different value may still be meant to be the same, or ""."""
+    for one, other in ((a, b), (b, a)):
+        for node, why in _readings(one, other, policy):
+            x = primary(other, policy)
+            if node.key == x.key or (
+                not numeric.differ(node, x) and modular.identical(node, x) == "equal"
+            ):
+                return why
+    return ""
+
+
+def _readings(a: Form, other: Form, policy: Policy) -> list[tuple[Node, str]]:
+    assert a.node is not None
+    found = []
+    if a.percent and not other.percent and policy.percent != "strict":
+        factor = num(Fraction(1, 100)) if policy.percent == "points" else num(1)
+        found.append((mul(a.node, factor), "a per cent sign read as 1/100 or as a unit"))
+    if a.unit == "degree" and not other.unit:
+        found.append((mul(a.node, num(Fraction(1, 180)), PI), "degrees or radians"))
+    if a.unit and other.unit:
+        factor_of = units.conversion(a.unit, other.unit)
+        if factor_of:
+            found.append((mul(a.node, num(factor_of)), f"{a.unit} converted to {other.unit}"))
+    for digits, base in a.bases:
+        if not other.bases:
+            found.append((num(int(digits)) if digits.isdigit() else a.node, f"base {base}"))
+    return found
+
+
+def nodes_equal(a: Node, b: Node, policy: Policy) -> Verdict:
+    """The verdict on two exact values."""
+    if a.key == b.key:
+        return same("same value")
+    if a.head == b.head == "n":
+        return _rationals(a.args[0], b.args[0], policy)
+    if "undefined" in (a.head, b.head):
+        return undecided("undefined") if a.head == b.head else different("undefined")
+    if endless(a) or endless(b):
+        return different("infinity")
+    stripped = _same_base(a, b)
+    if stripped:
+        return nodes_equal(*stripped, policy)
+    if numeric.differ(a, b):
+        return _stated(a, b, policy) or different("numeric")
+    found = modular.identical(a, b)
+    if found == "equal":
+        return same("exact identity modulo a random prime, error below 2^-60")
+    if found == "different":
+        return _stated(a, b, policy) or different("exact images differ")
+    return _proved(a, b, policy)
+
+
+def _rationals(a: Fraction, b: Fraction, policy: Policy) -> Verdict:
+    close = policy.rounding == "stated" and abs(a - b) * 10**18 < abs(a)
+    if close and stated.digits(a) and stated.digits(b):
+        return undecided("two decimals that agree in their first digits")
+    return different("exact numbers")
+
+
+def _same_base(a: Node, b: Node) -> tuple[Node, Node] | None:
+    """(x, y) for b^x and b^y with the same rational b > 1: they are equal just where x = y."""
+    if a.head == b.head == "^" and a.args[0].key == b.args[0].key:
+        base = a.args[0]
+        if base.head == "n" and base.args[0] > 1:
+            exponents = a.args[1], b.args[1]
+            if not any(numeric.variables(e) or "i" in e.key for e in exponents):
+                return exponents
+    return None
+
+
+def _stated(a: Node, b: Node, policy: Policy) -> Verdict | None:
+    if policy.rounding != "stated" or (a.head == "n") == (b.head == "n"):
+        return None
+    decimal, exact = (a, b) if a.head == "n" else (b, a)
+    return same("a decimal that states the value") if stated.states(decimal, exact) else None
+
+
+def _proved(a: Node, b: Node, policy: Policy) -> Verdict:
+    reply = prove.zero(a, b)
+    if reply["kind"] == "equal":
+        return same(f"symbolic proof: {reply['why']}")
+    if reply["kind"] == "different":
+        return _stated(a, b, policy) or different(reply["why"])
+    return undecided(f"symbolic proof: {reply['kind']}")
+
+
+# --- containers -------------------------------------------------------------------------------
+
+
+def _in_order(a: tuple[Form, ...], b: tuple[Form, ...], policy: Policy) -> Verdict:
+    if len(a) != len(b):
+        return different("length")
+    return _all(compare(x, y, policy) for x, y in zip(a, b))
+
+
+def _all(verdicts: object) -> Verdict:
+    doubt = None
+    reason = "each part"
+    for verdict in verdicts:  # type: ignore[attr-defined]
+        if verdict.kind == "different":
+            return verdict
+        if verdict.kind == "undecided":
+            doubt = doubt or verdict
+        reason = verdict.reason
+    return doubt or same(reason)
+
+
+def _matrices(a: Form, b: Form) -> Verdict:
+    assert a.node is not None
+    assert b.node is not None
+    x, y = a.node.args, b.node.args
+    if (len(x), len(x[0])) != (len(y), len(y[0])):
+        return different("shape")
+    entries = zip((e for row in x for e in row), (e for row in y for e in row))
+    return _all(nodes_equal(p, q, _EXACT) for p, q in entries)
+
+
+_EXACT = Policy(rounding="exact")
+
+
+def _collections(a: Form, b: Form, policy: Policy) -> Verdict:
+    if a.kind == b.kind == "list" and policy.lists == "ordered":
+        return _in_order(a.parts, b.parts, policy)
+    sets = a.kind, b.kind
+    x, y = (_distinct(f) if f.kind == "set" else list(f.parts) for f in (a, b))
+    x, y = _without_common(x, y)
+    if len(x) == len(y):
+        return _matched(x, y, policy)
+    if "set" in sets and _each_in(x, list(b.parts), policy) and _each_in(y, list(a.parts), policy):
+        return same("same set") if sets == ("set", "set") else undecided("repeated members")
+    return different("size")
+
+
+def _distinct(form: Form) -> list[Form]:
+    found: dict[str, Form] = {}
+    for part in form.parts:
+        found.setdefault(part.key, part)
+    return list(found.values())
+
+
+def _without_common(x: list[Form], y: list[Form]) -> tuple[list[Form], list[Form]]:
+    counts: dict[str, int] = {}
+    for form in y:
+        counts[form.key] = counts.get(form.key, 0) + 1
+    left = []
+    for form in x:
+        if counts.get(form.key, 0):
+            counts[form.key] -= 1
+        else:
+            left.append(form)
+    right = []
+    for form in y:
+        if counts.get(form.key, 0):
+            counts[form.key] -= 1
+            right.append(form)
+    return left, right
+
+
+def _each_in(x: list[Form], y: list[Form], policy: Policy) -> bool:
+    if len(x) > MAX_MATCHED or len(y) > MAX_MATCHED:
+        return False
+    return all(any(compare(p, q, policy).kind == "equal" for q in y) for p in x)
+
+
+def _matched(x: list[Form], y: list[Form], policy: Policy) -> Verdict:
+    """Whether the members pair off; different where one differs from every other."""
+    if len(x) > MAX_MATCHED:
+        return undecided("too many members to match")
+    left = list(y)
+    doubt = ""
+    for form in x:
+        verdicts = [compare(form, other, policy) for other in left]
+        kinds = [verdict.kind for verdict in verdicts]
+        if "equal" in kinds:
+            left.pop(kinds.index("equal"))
+        elif "undecided" in kinds:
+            doubt = verdicts[kinds.index("undecided")].reason
+        else:
+            return different("members")
+    return undecided(doubt) if doubt else same("same members")
+
+
+def _on_the_line(a: Form, b: Form) -> Verdict:
+    from w2s_data.answers.intervals import pieces_of
+
+    x, y = pieces_of(a), pieces_of(b)
+    if x is None or y is None:
+        return different("shape")
+    if len(x) != len(y) or any(p[2] != q[2] for p, q in zip(x, y)):
+        return different("ends")
+    lows, highs = [(p[0], q[0]) for p, q in zip(x, y)], [(p[1], q[1]) for p, q in zip(x, y)]
+    return _all(nodes_equal(p, q, _EXACT) for p, q in lows + highs)
+
+
+# --- relations and mixed shapes ---------------------------------------------------------------
+
+
+def _relations(a: Form, b: Form) -> Verdict:
+    if a.mark != b.mark:
+        return different("relation signs")
+    if a.node is None or b.node is None:
+        return different("relations")
+    if modular.proportional(a.node, b.node):
+        return same("the same equation, exact modulo a random prime, error below 2^-60")
+    from w2s_data.answers.curves import separated
+
+    if separated(a.node, b.node):
+        return different("a point on one curve only")
+    return undecided("two equations")
+
+
+def _mixed(a: Form, b: Form, policy: Policy) -> Verdict:
+    """Two shapes: different, except where a convention may make them the same."""
+    first, second = sorted((a, b), key=lambda f: f.kind)
+    kinds = {first.kind, second.kind}
+    if kinds == {"relation", "value"}:
+        relation, value = (first, second) if first.kind == "relation" else (second, first)
+        return _definition(relation, value, policy)
+    if kinds == {"text", "value"}:
+        return _letter(a, b, policy)
+    if kinds in ({"list", "tuple"}, {"matrix", "tuple"}, {"list", "matrix"}):
+        parts = [_members(f) for f in (a, b)]
+        if len(parts[0]) == len(parts[1]):
+            found = _in_order(parts[0], parts[1], policy)
+            if found.kind != "different":
+                return undecided(f"a {first.kind} and a {second.kind}")
+    return different("shape")
+
+
+def _members(a: Form) -> tuple[Form, ...]:
+    if a.kind != "matrix" or a.node is None:
+        return a.parts
+    return tuple(Form("value", e.key, e) for row in a.node.args for e in row)
+
+
+def _definition(relation: Form, value: Form, policy: Policy) -> Verdict:
+    """`y = 2x + 1` against `2x + 1`."""
+    assert value.node is not None
+    if relation.node is None or value.label:
+        return different("shape")
+    for side, other in (relation.parts, relation.parts[::-1]):
+        if side.head == "v" and nodes_equal(other, value.node, policy).kind == "equal":
+            return undecided("an equation and its right side")
+    return different("shape")
+
+
+def _letter(a: Form, b: Form, policy: Policy) -> Verdict:
+    """A lone letter is an option, a word or a variable; it equals a formula of that value."""
+    text, value = (a, b) if a.kind == "text" else (b, a)
+    if text.mark != "letter" or value.node is None:
+        return different("text")
+    from w2s_data.answers.parse import parse
+
+    return nodes_equal(parse(text.key)[0], value.node, policy)
