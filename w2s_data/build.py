@@ -171,13 +171,18 @@ def build(
     for role in models.specs.keys() - known:
         raise unknown(f"role of {method} {stage}", role, known)
     name = factory.check_name(name or f"{questions.task.name}_{method}_{stage}")
-    summary = Summary(name, questions.place, dry_run)
     values = methods.settings(chosen, _seeded(chosen, seed) | dict(settings))
+    entry = factory.entry(chosen.trains, format, f"{name}.jsonl")
+    trained = models.spec(chosen.trained, questions.task)
+    training = _recipe(name, out, chosen, trained, finetuning, seed)
+    summary = Summary(name, questions.place, dry_run)
+
     with Store(_store(store, dry_run)) as opened:
         samplers = {
             role: models.sampler(role, questions.task, opened, seed=seed, dry_run=dry_run)
             for role in methods.roles(chosen)
         }
+        summary.models = {role: sampler.spec for role, sampler in samplers.items()}
         doors = {"gold": questions.gold()} if methods.sees_gold(chosen) else {}
         asked = summary.counting(questions.rows())
         ended = summary.ending(chosen.run(asked, **samplers, **doors, **values))
@@ -185,18 +190,22 @@ def build(
             for _ in ended:
                 pass
         else:
-            _write(ended, summary, Path(out), chosen.trains, format)
-    summary.models = {role: sampler.spec for role, sampler in samplers.items()}
+            _write_rows(ended, summary, Path(out), chosen.trains, format)
     summary.rounds = [r for sampler in samplers.values() for r in sampler.rounds]
-    if not dry_run:
-        target = models.spec(chosen.trained, questions.task)
-        path = Path(configs) / f"{summary.name}.yaml"
-        _write_recipe(path, summary.name, out, chosen, target, finetuning, seed)
-        summary.files["recipe"] = str(path)
-        manifest = Path(out) / f"{summary.name}.manifest.json"
-        arguments = {"method": method, "stage": stage, "settings": values, "format": format}
-        write_json(manifest, _manifest(summary, chosen, questions, arguments, samplers, seed))
-        summary.files["manifest"] = str(manifest)
+    if dry_run:
+        return summary
+
+    factory.register(out, name, entry)
+    path = Path(configs) / f"{name}.yaml"
+    recipe.write(path, training, f"llamafactory-cli train {path}")
+    manifest = Path(out) / f"{name}.manifest.json"
+    arguments = {"method": method, "stage": stage, "settings": values, "format": format}
+    write_json(manifest, _manifest(summary, chosen, questions, arguments, samplers, seed))
+    summary.files |= {
+        "info": str(Path(out) / factory.INFO),
+        "recipe": str(path),
+        "manifest": str(manifest),
+    }
     return summary
 
 
@@ -246,7 +255,9 @@ def _seeded(stage: Stage, seed: int) -> dict[str, Any]:
     return {"seed": seed} if "seed" in methods.parameters(stage) else {}
 
 
-def _write(ended: Iterable[Row], summary: Summary, out: Path, trains: str, format: str) -> None:
+def _write_rows(
+    ended: Iterable[Row], summary: Summary, out: Path, trains: str, format: str
+) -> None:
     kept, dropped = out / f"{summary.name}.jsonl", out / f"{summary.name}.dropped.jsonl"
     with atomic(dropped) as lost, atomic(kept) as exported:
         dropping = jsonlines.Writer(lost, dumps=dump)
@@ -255,19 +266,14 @@ def _write(ended: Iterable[Row], summary: Summary, out: Path, trains: str, forma
             if "dropped" in row:
                 dropping.write(_story(row))
             for ending in row.get("endings", ()):
-                extras = ending.keys() - ENDING
                 finished = {"id": row["id"], "prompt": row["prompt"]} | ending
-                for record in factory.records(finished, trains, format, sorted(extras)):
+                extras = sorted(ending.keys() - ENDING)
+                for record in factory.records(finished, trains, format, extras):
                     exporting.write(record)
         if not summary.rows:
             reasons = "; ".join(f"{n} {reason}" for reason, n in summary.dropped.most_common())
             raise W2SError(f"no row is left of {summary.questions}: {reasons or 'no questions'}")
-    factory.register(out, summary.name, factory.entry(trains, format, kept.name))
-    summary.files = {
-        "set": str(kept),
-        "dropped": str(dropped),
-        "info": str(out / "dataset_info.json"),
-    }
+    summary.files = {"set": str(kept), "dropped": str(dropped)}
 
 
 def _story(row: Row) -> Row:
@@ -275,12 +281,12 @@ def _story(row: Row) -> Row:
     return {name: value for name, value in row.items() if not isinstance(value, list | tuple)}
 
 
-def _write_recipe(
-    path: Path, name: str, out: str | Path, stage: Stage, spec: str, finetuning: str, seed: int
-) -> None:
+def _recipe(
+    name: str, out: str | Path, stage: Stage, spec: str, finetuning: str, seed: int
+) -> recipe.Recipe:
     """The recipe that trains `spec`: SFT starts from its base, preferences from its adapter."""
     model, adapter = _local(spec)
-    values = recipe.recipe(
+    return recipe.recipe(
         stage.trains,
         model=model,
         adapter=None if stage.trains == "sft" else adapter,
@@ -290,7 +296,6 @@ def _write_recipe(
         finetuning=finetuning,
         seed=seed,
     )
-    recipe.write(path, values, f"llamafactory-cli train {path}")
 
 
 def _local(spec: str) -> tuple[str, str | None]:

@@ -13,7 +13,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +69,14 @@ class Request:
 
     def parameters(self) -> dict[str, Any]:
         """What of this request is part of the store's key, beside prompt and model."""
-        keyed = asdict(self)
-        for name in ("prompt", "n", "start"):
-            del keyed[name]
-        if self.temperature == 0:
-            keyed["seed"] = 0
-        return keyed
+        return {
+            "temperature": float(self.temperature),
+            "top_p": float(self.top_p),
+            "max_tokens": self.max_tokens,
+            "stop": self.stop,
+            "seed": self.seed if self.temperature else 0,
+            "logprobs": self.logprobs,
+        }
 
     def prompt_text(self) -> str:
         """The prompt as text; messages as JSON."""

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from w2s_data.errors import W2SError, nearest
+from w2s_data.errors import W2SError, nearest, unknown
 from w2s_data.io import file_hash
 from w2s_data.rows import digest
 
@@ -19,6 +19,7 @@ PARTS = (
     *("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json"),
     *("chat_template*", "spiece.model"),
 )
+BUNDLED = Path(__file__).parents[1] / "bundled" / "models"
 HUB_ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")
 
 
@@ -56,7 +57,7 @@ class Checkpoint:
 def checkpoint(target: str) -> Checkpoint:
     """Read `PATH`, `HUB_ID[@REVISION]`, each with an optional `+ADAPTER` of the same form.
 
-    Raises W2SError when a folder is not there or holds no model.
+    `bundled/NAME` is one of the models that come with this package. Raises W2SError when a folder is not there or holds no model.
     """
     base, plus, adapter = target.rpartition("+")
     if not plus or Path(target).is_dir():
@@ -66,6 +67,11 @@ def checkpoint(target: str) -> Checkpoint:
 
 def _checked(name: str, config: str) -> Checkpoint:
     folder = Path(name)
+    if folder.parts[:1] == ("bundled",) and not folder.exists():
+        folder = BUNDLED / Path(*folder.parts[1:])
+        name = str(folder)
+        if not folder.is_dir():
+            raise unknown("bundled model", folder.name, [p.name for p in BUNDLED.iterdir()])
     if folder.is_dir():
         if not (folder / config).is_file():
             raise W2SError(_no_config(folder, config))
@@ -104,4 +110,8 @@ def _folder_hash(folder: Path) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _hash_once(path: str, size: int, mtime_ns: int) -> str:
-    return file_hash(path)
+    if Path(path).name != "adapter_config.json":
+        return file_hash(path)
+    config = json.loads(Path(path).read_text("utf-8"))
+    config.pop("base_model_name_or_path", None)  # where the base lay when the adapter was trained
+    return digest(json.dumps(config, sort_keys=True))
