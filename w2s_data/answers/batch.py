@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
-from multiprocessing import get_context
 
 from w2s_data.answers.compare import Verdict
 from w2s_data.answers.equal import equal
@@ -34,6 +32,9 @@ def equal_many(
     count = min(processes or os.cpu_count() or 1, -(-len(pairs) // _CHUNK))
     if count < 2 or (processes is None and len(pairs) < _WORTH_A_PROCESS) or _childless():
         return [equal(a, b, policy, compat=compat) for a, b in pairs]
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
         chunks = list(_chunks(pairs))
         found = pool.map(_equal_chunk, chunks, [policy] * len(chunks), [compat] * len(chunks))

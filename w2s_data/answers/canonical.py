@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 from w2s_data.answers import compat as paper1
-from w2s_data.answers.forms import form
+from w2s_data.answers.forms import VERBATIM, form
 from w2s_data.answers.policy import DEFAULT, Policy, policy_named, published
+
+_PLAIN = re.compile(r"-?\d+(?:/\d+)?")
 
 
 def canonical(answer: str, policy: Policy | str = DEFAULT, *, compat: str | None = None) -> str:
@@ -14,4 +19,13 @@ def canonical(answer: str, policy: Policy | str = DEFAULT, *, compat: str | None
     """
     if published(compat):
         return paper1.published_string(answer)
-    return form(answer, policy_named(policy).case == "fold").key
+    return stable_key(answer, policy_named(policy).case == "fold")
+
+
+@lru_cache(maxsize=65536)
+def stable_key(answer: str, fold: bool = True) -> str:
+    """The form's key, marked as verbatim text where the parser would not read it back."""
+    key = form(answer, fold).key
+    if not key or _PLAIN.fullmatch(key) or form(key, fold).key == key:
+        return key
+    return VERBATIM + key

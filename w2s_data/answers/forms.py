@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -31,7 +32,10 @@ class Form(NamedTuple):
 
 
 EMPTY = Form("empty", "")
-_INTEGER = re.compile(r"[-+]?\d{1,300}")
+VERBATIM = "text: "
+_PLAIN_NUMBER = re.compile(
+    r"(?a:\s*\$?\s*([-+]?(?:\d{1,3}(?:,\d{3})+|\d{1,300})(?:\.\d{1,300})?)\.?\s*)"
+)
 _SCIENTIFIC = re.compile(r"([-+]?\d+(?:\.\d+)?|[-+]?\.\d+)[eE]([-+]?\d{1,4})")
 _REPEATING = re.compile(
     r"(\d*)\.(\d*)(?:\\overline\s*\{?\s*(\d+)\s*\}?|\\dot\s*\{?(\d)\}?|\((\d+)\))"
@@ -65,17 +69,33 @@ _FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
 @lru_cache(maxsize=65536)
 def form(answer: str, fold: bool = True) -> Form:
     """The form of an answer; `fold` compares words without regard to case. Never raises."""
-    if _INTEGER.fullmatch(answer):
-        return _value(num(int(answer)))
+    plain = _PLAIN_NUMBER.fullmatch(answer)
+    if plain:
+        return _plain_number(plain.group(1))
+    if answer.startswith(VERBATIM):
+        return Form("text", answer)
     text = _peeled(clean(answer))
     if not text or not re.search(r"\w|\\", text):
         return EMPTY if not text or not text.strip("{}() \"'") else _broken(text)
     if len(text) > MAX_CHARACTERS:
-        return Form("text", " ".join(text.split()))
+        return _too_big(text)
     try:
         return _form(text, fold)
-    except (Malformed, TooBig, RecursionError):
+    except Malformed:
         return _wordy(text, fold)
+    except (TooBig, RecursionError):
+        return _too_big(text)
+
+
+def _too_big(text: str) -> Form:
+    """A formula beyond the bounds: equal to its own spelling, undecided against the rest."""
+    shown = "".join(text.split()) if _MATH.search(text) else " ".join(text.split())
+    return Form("text", VERBATIM + shown, mark="too big" if _MATH.search(text) else "")
+
+
+def _plain_number(text: str) -> Form:
+    node = num(Fraction(text.replace(",", "")))
+    return Form("value", node.key, node)
 
 
 def _value(node: Node, **marks: Any) -> Form:
@@ -94,7 +114,7 @@ def _value_key(f: Form) -> str:
 
 
 def _broken(text: str) -> Form:
-    return Form("broken", "".join(text.split()))
+    return Form("broken", VERBATIM + "".join(text.split()))
 
 
 # --- wrappers ---------------------------------------------------------------------------------
@@ -187,6 +207,8 @@ def _list(text: str, fold: bool) -> Form | None:
     if len(parts) == 1:
         return _plus_minus(text, fold)
     parts = [part for part in parts if part.strip()]
+    if not parts:
+        raise Malformed("only separators")
     if len(parts) == 1:
         return form(parts[0].strip(), fold)
     items = tuple(form(part.strip(), fold) for part in parts)
@@ -321,9 +343,12 @@ def _wordy(text: str, fold: bool) -> Form:
     """Words: compared as they stand, apart from case, blanks and a final dot."""
     words = " ".join(text.replace('"', " ").split()).strip("'`.!: ")
     folded = words.lower() if fold else words
-    if not re.search(r"\\|\^|_", folded) and not _MATH.search(folded):
-        return Form("text", folded) if folded else EMPTY
-    return Form("text", folded, mark="formula")
+    if not folded:
+        return EMPTY
+    plain = not re.search(r"\\|\^|_", folded) and not _MATH.search(folded)
+    if plain and _is_wordy(folded):
+        return Form("text", folded)
+    return Form("text", VERBATIM + folded, mark="" if plain else "formula")
 
 
 def _formula(text: str) -> Form:

@@ -24,7 +24,7 @@ _BITS = 127
 _DEGREE_BITS = 60
 _LEAP = 5040
 _SIGN_TRIALS = 80
-_MAX_WORK = 300_000
+_MAX_WORK = 60_000
 
 
 class NoImage(Exception):
@@ -38,10 +38,10 @@ class Draw:
     prime: int
     roots: dict[int, tuple[int, int]]
     trial: int
+    work: list[int]
     signed: bool = False
     opaque: set[str] = field(default_factory=set)
     memo: dict[str, int] = field(default_factory=dict)
-    work: int = 0
 
     def atom(self, name: str) -> int:
         digest = hashlib.blake2b(f"{self.trial}|{name}".encode(), digest_size=24).digest()
@@ -57,9 +57,9 @@ def identical(a: Node, b: Node) -> str:
         prime, roots = _prime_with(tuple(sorted(radicals.items())))
     except NoImage:
         return ""
-    agreed, poles, needed, trial = 0, 0, 2, 0
+    agreed, poles, needed, trial, work = 0, 0, 2, 0, [_MAX_WORK]
     while agreed < needed:
-        draw = Draw(prime, roots, trial)
+        draw = Draw(prime, roots, trial, work)
         trial += 1
         try:
             x, y = _image(a, draw), _image(b, draw)
@@ -83,8 +83,9 @@ def proportional(a: Node, b: Node) -> bool:
         _radicals(a, radicals)
         _radicals(b, radicals)
         prime, roots = _prime_with(tuple(sorted(radicals.items())))
+        work = [_MAX_WORK]
         for trial in (0, 2):
-            first, second = Draw(prime, roots, trial), Draw(prime, roots, trial + 1)
+            first, second = (Draw(prime, roots, trial + k, work) for k in (0, 1))
             a1, b1, a2, b2 = (_image(n, d) for d in (first, second) for n in (a, b))
             if first.signed or not (a1 and b1) or (a1 * b2 - a2 * b1) % prime:
                 return False
@@ -209,11 +210,15 @@ def _inverse(a: int, p: int) -> int:
 def _image(node: Node, draw: Draw) -> int:
     known = draw.memo.get(node.key)
     if known is None:
-        draw.work += 1
-        if draw.work > _MAX_WORK:
-            raise NoImage("too much work")
+        _spend(draw, 1)
         known = draw.memo[node.key] = _fresh_image(node, draw) % draw.prime
     return known
+
+
+def _spend(draw: Draw, steps: int) -> None:
+    draw.work[0] -= steps
+    if draw.work[0] < 0:
+        raise NoImage("too much work")
 
 
 def _fresh_image(node: Node, draw: Draw) -> int:
@@ -379,7 +384,7 @@ def _function(node: Node, draw: Draw) -> int:
         up = _exponential(arguments[0], draw)
         return _from_exponentials(name.removesuffix("h"), up, 1, draw.prime)
     if name == "factorial" and arguments[0].head == "n" and arguments[0].args[0] <= 120_000:
-        return _factorial(arguments[0].args[0], draw.prime)
+        return _factorial(arguments[0].args[0], draw)
     if node.key.startswith("undefined"):
         raise NoImage("undefined")
     draw.opaque.add(node.key)
@@ -403,10 +408,11 @@ def _from_exponentials(name: str, up: int, unit: int, p: int) -> int:
     return sine if name == "sin" else sine * _inverse((up + down) * _inverse(2, p), p)
 
 
-def _factorial(value: Fraction, p: int) -> int:
+def _factorial(value: Fraction, draw: Draw) -> int:
     if value.denominator != 1 or value < 0:
         raise NoImage("a factorial of no natural number")
-    total = 1
+    _spend(draw, int(value) // 10)
+    p, total = draw.prime, 1
     for k in range(2, int(value) + 1):
         total = total * k % p
     return total

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 FOLD_BITS = 8192
+MAX_BITS = 150_000
 _SMALL_PRIMES = [n for n in range(2, 1000) if all(n % d for d in range(2, int(n**0.5) + 1))]
 
 
@@ -177,6 +178,8 @@ def mul(*nodes: Node) -> Node:
         value = Fraction(1)
         for n in nodes:
             value *= n.args[0]
+            if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
+                raise TooBig("a product of too many digits")
         return num(value)
     if any(endless(n) or n.head == "undefined" for n in nodes):
         return _endless_product(nodes)

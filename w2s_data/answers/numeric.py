@@ -224,7 +224,23 @@ def differ(a: Node, b: Node, trials: int = 4) -> bool:
         seen += 1
         if trial < trials and seen >= trials:
             break
-    return not seen and _magnitudes_differ(a, b)
+    if not names:
+        return not seen and _magnitudes_differ(a, b)
+    return any(_varies(x, names - variables(y)) for x, y in ((a, b), (b, a)))
+
+
+def _varies(node: Node, alone: frozenset[str]) -> bool:
+    """Whether the node's value changes with variables that the other side does not have."""
+    names = variables(node)
+    if not alone & names:
+        return False
+    first, second = point(names, 1), point(names, 3)
+    try:
+        x, x_error = value(node, first)
+        y, y_error = value(node, {**first, **{name: second[name] for name in alone & names}})
+    except NoValue:
+        return False
+    return abs(x - y) > 8 * (x_error + y_error)
 
 
 def real_sign(node: Node) -> int | None:
@@ -248,9 +264,23 @@ def _magnitudes_differ(a: Node, b: Node) -> bool:
         x, y = _log_magnitude(a), _log_magnitude(b)
     except (NoValue, OverflowError, ValueError):
         return False
+    if math.isnan(x) or math.isnan(y) or (math.isinf(x) and math.isinf(y)):
+        return False
     if math.isinf(x) or math.isinf(y):
-        return x != y
+        return True
     return abs(x - y) > 1e-9 * max(abs(x), abs(y)) + 1e-9
+
+
+def _log_power(base: Node, exponent: Node) -> float:
+    """The logarithm of base^exponent; infinite where the exponent itself is beyond floats."""
+    try:
+        size = value(exponent, {})[0].real
+    except NoValue:
+        size = math.inf if _log_magnitude(exponent) > 600 else math.nan
+    found = _log_magnitude(base)
+    if math.isnan(size) or (math.isinf(size) and found <= 1e-9):
+        raise NoValue("an exponent without a value")
+    return found * size
 
 
 def _log_magnitude(node: Node) -> float:
@@ -265,9 +295,9 @@ def _log_magnitude(node: Node) -> float:
         if node.args[0] < 0:
             raise NoValue("negative")
         total = math.log(node.args[0].numerator) - math.log(node.args[0].denominator)
-        return total + sum(_log_magnitude(b) * value(e, {})[0].real for b, e in node.args[1])
+        return total + sum(_log_power(b, e) for b, e in node.args[1])
     if node.head == "^":
-        return _log_magnitude(node.args[0]) * value(node.args[1], {})[0].real
+        return _log_power(*node.args)
     if node.head == "f" and node.args[0] == "factorial":
         return math.lgamma(value(node.args[1], {})[0].real + 1)
     found, error = value(node, {})

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -106,6 +106,7 @@ class _Pool:
         self.idle: list[_Worker] = []
         self.all: set[_Worker] = set()
         self.starting = 0
+        self.closed = False
         self.size = max(1, min(8, os.cpu_count() or 1))
 
     def take(self) -> _Worker:
@@ -115,6 +116,9 @@ class _Pool:
             if self.idle:
                 return self.idle.pop()
             self.starting += 1
+        return self.started()
+
+    def started(self) -> _Worker:
         try:
             worker = _Worker()
             with self.free:
@@ -126,7 +130,7 @@ class _Pool:
                 self.free.notify()
 
     def give(self, worker: _Worker, healthy: bool) -> None:
-        keep = healthy and worker.tasks < _TASKS_PER_WORKER
+        keep = healthy and worker.tasks < _TASKS_PER_WORKER and not self.closed
         if not keep:
             worker.kill()
         with self.free:
@@ -135,12 +139,28 @@ class _Pool:
             else:
                 self.all.discard(worker)
             self.free.notify()
+        if not keep and not self.closed:
+            threading.Thread(target=self.refill, daemon=True).start()
 
     def close(self) -> None:
         with self.free:
+            self.closed = True
             workers, self.idle, self.all = list(self.all), [], set()
         for worker in workers:
             worker.kill()
+
+    def refill(self) -> None:
+        """Start a worker in the place of a killed one, so that the next proof need not wait."""
+        with contextlib.suppress(OSError):
+            worker = self.take_new()
+            self.give(worker, True)
+
+    def take_new(self) -> _Worker:
+        with self.free:
+            if self.closed or self.idle or len(self.all) + self.starting >= self.size:
+                raise OSError("no worker needed")
+            self.starting += 1
+        return self.started()
 
 
 _POOLS: dict[int, _Pool] = {}
@@ -159,6 +179,20 @@ def close() -> None:
 
 
 atexit.register(close)
+
+_budget = threading.local()
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """All proofs inside together take at most so long; the rest of them time out at once."""
+    before = getattr(_budget, "ends", None)
+    _budget.ends = time.monotonic() + seconds if before is None else before
+    try:
+        yield
+    finally:
+        _budget.ends = before
+
 
 _known: MutableMapping[str, str] = {}
 _MAX_KNOWN = 100_000
@@ -188,6 +222,9 @@ def ask(question: Reply) -> Reply:
 
 
 def _asked(question: Reply) -> Reply:
+    ends = getattr(_budget, "ends", None)
+    if ends is not None and ends - time.monotonic() < 0.01:
+        return {"kind": "timeout"}
     pool = _pool()
     try:
         worker = pool.take()
@@ -195,7 +232,8 @@ def _asked(question: Reply) -> Reply:
         return {"kind": "crashed", "why": str(problem)}
     reply: Reply = {"kind": "crashed"}
     try:
-        reply = worker.ask(question, SECONDS)
+        left = SECONDS if ends is None else max(0.1, min(SECONDS, ends - time.monotonic()))
+        reply = worker.ask(question, left)
     finally:
         pool.give(worker, reply["kind"] not in ("timeout", "crashed", "memory"))
     return reply

@@ -56,7 +56,7 @@ def variables(node: Node) -> set[str]:
 def _member(name: str, found: Form) -> Form:
     if not _NAME.fullmatch(name):
         raise Malformed("membership of a formula")
-    return found._replace(label=name)
+    return _keyed(found._replace(label=name))
 
 
 def _chain(sides: list[str], form: Callable[[str], Form]) -> Form:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from w2s_data.answers import precise, prove
 from w2s_data.answers.nodes import Node
-from w2s_data.answers.prove import decimal_of
 
 LEAST = 20
 
@@ -28,7 +28,9 @@ def states(decimal: Node, exact: Node) -> bool:
     places = digits(decimal.args[0])
     if not places:
         return False
-    value = decimal_of(exact, places + 10)
-    if value is None:
+    close = precise.value(exact, LEAST + 5)
+    if close is None:
+        close = prove.decimal_of(exact, places + 10)
+    if close is None:
         return False
-    return abs(value - decimal.args[0]) * 10 ** (LEAST - 1) < abs(value)
+    return abs(close - decimal.args[0]) * 10 ** (LEAST - 1) < abs(close)
