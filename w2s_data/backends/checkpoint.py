@@ -57,7 +57,8 @@ class Checkpoint:
 def checkpoint(target: str) -> Checkpoint:
     """Read `PATH`, `HUB_ID[@REVISION]`, each with an optional `+ADAPTER` of the same form.
 
-    `bundled/NAME` is one of the models that come with this package. Raises W2SError when a folder is not there or holds no model.
+    `bundled/NAME` is one of the models that come with this package. Raises W2SError when a folder
+    is not there or holds no model.
     """
     base, plus, adapter = target.rpartition("+")
     if not plus or Path(target).is_dir():
@@ -71,7 +72,7 @@ def _checked(name: str, config: str) -> Checkpoint:
         folder = BUNDLED / Path(*folder.parts[1:])
         name = str(folder)
         if not folder.is_dir():
-            raise unknown("bundled model", folder.name, [p.name for p in BUNDLED.iterdir()])
+            raise unknown("bundled model", folder.name, [p.name for p in BUNDLED.glob("*/")])
     if folder.is_dir():
         if not (folder / config).is_file():
             raise W2SError(_no_config(folder, config))

@@ -7,47 +7,26 @@ import gc
 import inspect
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from w2s_data.backends.attention import share_prompts
+from w2s_data.backends.batch import Batch, Draft
 from w2s_data.backends.checkpoint import Checkpoint
-from w2s_data.backends.gumbel import choose, gumbel, scramble
-from transformers.cache_utils import DynamicLayer
-
+from w2s_data.backends.gumbel import scramble
 from w2s_data.errors import W2SError
-from w2s_data.rows import Sample
+from w2s_data.rows import Sample, digest
 from w2s_data.store import SURROGATE, Request
 
 Tensor = torch.Tensor
-
-
-# Between batches of different shapes, a sample's float32 logits differ by less than this.
-ROUNDING = 1e-4
-
-
-@dataclass(eq=False)
-class Draft:
-    """One sample in the making; `finish` is empty until it ends."""
-
-    position: int
-    index: int
-    request: Request
-    prompt: list[int]
-    room: int
-    key: int
-    tokens: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-    text: str = ""
-    finish: str = ""
 
 
 class Engine:
     """A loaded model and its tokenizer."""
 
     def __init__(self, model: Checkpoint, device: str, dtype: str, trust_remote_code: bool) -> None:
-        self.name = str(model)
+        self.name, self.fingerprint = str(model), model.fingerprint
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         if dtype == "auto":
@@ -56,6 +35,7 @@ class Engine:
             self.device, kind = torch.device(device), getattr(torch, dtype)
             self.tokenizer, self.model = _load(model, kind, trust_remote_code)
             self.model.to(self.device).eval()
+        self.shares = share_prompts(self.model)
         self.exact = kind == torch.float32
         self.width = self.model.get_output_embeddings().weight.shape[0]
         self.pieces = self._pieces()
@@ -81,6 +61,14 @@ class Engine:
         size = sum(p.numel() for p in self.model.parameters())
         least, work = (16, 4e9) if self.device.type == "cpu" else (64, 4e11)
         return int(min(512, max(least, work / size)))
+
+    def drafts(self, position: int, request: Request) -> Iterator[Draft]:
+        """The samples that `request` asks for, still empty."""
+        prompt, room = self.encode(request, position)
+        source = (self.fingerprint, str(request.temperature), str(request.top_p))
+        for index in range(request.start, request.start + request.n):
+            key = digest(*source, request.prompt_text(), str(request.seed), str(index))
+            yield Draft(position, index, request, prompt, room, int(key[:16], 16))
 
     def encode(self, request: Request, position: int) -> tuple[list[int], int]:
         """The tokens of the request's prompt, and how many may follow."""
@@ -221,172 +209,6 @@ class Engine:
         return sample
 
 
-class RoomyLayer(DynamicLayer):
-    """Keys and values in a buffer with room to grow, instead of a copy for every token."""
-
-    def __init__(self, layer: DynamicLayer, rows: Tensor) -> None:
-        super().__init__()
-        self.dtype, self.device = layer.keys.dtype, layer.keys.device
-        self.is_initialized = True
-        self._buffers = [_roomy(layer.keys[rows]), _roomy(layer.values[rows])]
-        self._show(len(rows), layer.keys.shape[-2])
-
-    def _show(self, count: int, length: int) -> None:
-        self.keys, self.values = (buffer[:count, :, :length] for buffer in self._buffers)
-
-    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> Any:
-        count, length = self.keys.shape[0], self.keys.shape[2]
-        if length == self._buffers[0].shape[2]:
-            self._buffers = [_roomy(self.keys), _roomy(self.values)]
-        for buffer, new in zip(self._buffers, (key_states, value_states)):
-            buffer[:count, :, length : length + 1] = new
-        self._show(count, length + 1)
-        return self.keys, self.values
-
-    def fill(self, holes: Tensor, movers: Tensor, count: int) -> None:
-        for buffer in self._buffers:
-            buffer[holes] = buffer[movers]
-        self._show(count, self.keys.shape[2])
-
-
-def _roomy(states: Tensor) -> Tensor:
-    count, heads, length, width = states.shape
-    buffer = states.new_empty(count, heads, length + 64 + length // 4, width)
-    buffer[:, :, :length] = states
-    return buffer
-
-
-class Batch:
-    """Drafts side by side: one row each in every tensor; `step` counts the tokens written here."""
-
-    def __init__(self, engine: Engine, drafts: list[Draft]):
-        self.engine, self.drafts, self.step = engine, drafts, -1
-        self.living = len(drafts)
-        rows = engine.on_device
-        self.begun = rows([len(d.tokens) for d in drafts])
-        self.room = rows([d.room - len(d.tokens) for d in drafts])
-        self.key = rows([_words(d.key) for d in drafts], torch.int32)
-        self.temperature = rows([d.request.temperature for d in drafts], torch.float32)
-        self.top_p = rows([d.request.top_p for d in drafts], torch.float32)
-        stops = list(dict.fromkeys(d.request.stop for d in drafts))
-        self.endings = torch.stack([engine.ending(tuple(filter(None, s))) for s in stops])
-        self.ending = rows([stops.index(d.request.stop) for d in drafts])
-        self.alive = torch.ones_like(self.begun, dtype=torch.bool)
-        self.sampled = any(d.request.temperature for d in drafts)
-        self.wants_logprobs = any(d.request.logprobs for d in drafts)
-        horizon = int(self.room.max())
-        self.written = torch.zeros(len(drafts), horizon, dtype=torch.long, device=engine.device)
-        self.logprobs = self.written.new_zeros(
-            (len(drafts), horizon if self.wants_logprobs else 0), dtype=torch.float32
-        )
-        self._read_prompts(horizon)
-
-    def _read_prompts(self, horizon: int) -> None:
-        """Each different beginning is read once, then repeated for the drafts that share it."""
-        beginnings: dict[tuple[int, ...], int] = {}
-        rows = [beginnings.setdefault((*d.prompt, *d.tokens), len(beginnings)) for d in self.drafts]
-        self.length = max(map(len, beginnings))
-        ids = self.engine.on_device([[0] * (self.length - len(b)) + list(b) for b in beginnings])
-        mask = torch.ones(len(beginnings), self.length + horizon, dtype=torch.long)
-        for row, beginning in enumerate(beginnings):
-            mask[row, : self.length - len(beginning)] = 0
-        mask = mask.to(self.engine.device)
-        positions = (mask[:, : self.length].cumsum(-1) - 1).clamp(min=0)
-        logits, self.cache = self.engine.read(ids, mask[:, : self.length], positions, None)
-        where = self.engine.on_device(rows)
-        self.logits, self.mask, self.position = logits[where], mask[where], positions[where, -1]
-        self.roomy = all(type(layer) is DynamicLayer for layer in self.cache.layers)
-        if self.roomy:
-            self.cache.layers = [RoomyLayer(layer, where) for layer in self.cache.layers]
-        else:
-            self.cache.batch_select_indices(where)
-
-    def write(self) -> None:
-        """Choose each row's next token; drafts that end with it are finished."""
-        self.step += 1
-        step, engine = self.step, self.engine
-        tokens = self._choose()
-        self.written[:, step] = tokens
-        if self.wants_logprobs:
-            values = self.logits.log_softmax(-1).gather(-1, tokens[:, None])
-            self.logprobs[:, step] = values[:, 0]
-        may_end = self.endings[self.ending, tokens] | (self.room <= step + 1)
-        for row in (may_end & self.alive).nonzero()[:, 0].tolist():
-            draft = self.drafts[row]
-            if engine.finish(draft, draft.tokens + self.written[row, : step + 1].tolist()):
-                self._keep(row)
-                self.alive[row] = False
-                self.living -= 1
-
-    def _choose(self) -> Tensor:
-        engine = self.engine
-        noise = None
-        if self.sampled:
-            noise = gumbel(self.key, self.begun + self.step, engine.token_noise)
-        rounding = ROUNDING if engine.exact else 0.0
-        tokens, sure = choose(self.logits, noise, self.temperature, self.top_p, rounding)
-        if engine.exact:
-            for row in (~sure & self.alive).nonzero()[:, 0].tolist():
-                draft = self.drafts[row]
-                ids = draft.prompt + draft.tokens + self.written[row, : self.step].tolist()
-                logits = engine.read_alone(ids)
-                one = slice(row, row + 1)
-                tokens[one] = choose(
-                    logits,
-                    None if noise is None else noise[one],
-                    self.temperature[one],
-                    self.top_p[one],
-                    0.0,
-                )[0]
-        return tokens
-
-    def read(self) -> None:
-        """Give the model the tokens just written; finished rows leave when they are many."""
-        if self.living < 0.9 * len(self.drafts):
-            self._compact()
-        self.position = self.position + 1
-        self.length += 1
-        self.logits, self.cache = self.engine.read(
-            self.written[:, self.step, None],
-            self.mask[:, : self.length],
-            self.position[:, None],
-            self.cache,
-        )
-
-    def _compact(self) -> None:
-        """Rows from the end take the places of those that are finished."""
-        holes = (~self.alive[: self.living]).nonzero()[:, 0]
-        movers = self.alive[self.living :].nonzero()[:, 0] + self.living
-        rows = torch.arange(self.living, device=self.engine.device)
-        rows[holes] = movers
-        for name, value in vars(self).items():
-            if isinstance(value, torch.Tensor) and name != "endings":
-                setattr(self, name, value[rows])
-        self.drafts = [self.drafts[row] for row in rows.tolist()]
-        if self.roomy:
-            for layer in self.cache.layers:
-                layer.fill(holes, movers, self.living)
-        else:
-            self.cache.batch_select_indices(rows)
-
-    def _keep(self, row: int) -> None:
-        draft = self.drafts[row]
-        draft.tokens = draft.tokens + self.written[row, : self.step + 1].tolist()
-        draft.logprobs = draft.logprobs + self.logprobs[row, : self.step + 1].tolist()
-
-    def leave(self) -> list[Draft]:
-        """The drafts that have not ended, with what was written so far."""
-        rows = self.alive.nonzero()[:, 0].tolist()
-        for row in rows:
-            self._keep(row)
-        return [self.drafts[row] for row in rows]
-
-
-def _words(key: int) -> list[int]:
-    """The 64 bits of `key` as two signed 32-bit integers."""
-    return [(word ^ 0x80000000) - 0x80000000 for word in (key >> 32, key & 0xFFFFFFFF)]
-
-
 @contextlib.contextmanager
 def _loading(name: str) -> Iterator[None]:
     try:
@@ -398,18 +220,41 @@ def _loading(name: str) -> Iterator[None]:
         raise W2SError(f"{name} cannot be loaded: {type(error).__name__}: {reason}") from error
 
 
+def _on_hub(model: Checkpoint, config: str) -> None:
+    """Raise a W2SError now if a model is neither here nor on the hub: transformers asks long."""
+    import huggingface_hub
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    cached = huggingface_hub.try_to_load_from_cache(model.name, config, revision=model.revision)
+    if model.is_folder or isinstance(cached, str):
+        return
+    try:
+        huggingface_hub.HfApi().model_info(model.name, revision=model.revision, timeout=20)
+    except RepositoryNotFoundError:
+        reason = "the hub has no such model, or not for you (log in with `hf auth login`)"
+    except RevisionNotFoundError:
+        reason = f"the hub has the model, but no revision {model.revision!r}"
+    except Exception as error:
+        reason = f"the hub cannot be reached ({type(error).__name__})"
+    else:
+        return
+    raise W2SError(f"{model.name} is not a folder here, and {reason}")
+
+
 def _load(model: Checkpoint, dtype: torch.dtype, trust: bool) -> tuple[Any, Any]:
     import transformers
 
+    _on_hub(model, "config.json")
+    if model.adapter:
+        _on_hub(model.adapter, "adapter_config.json")
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     where: dict[str, Any] = {"revision": model.revision or "main", "trust_remote_code": trust}
     tokenizer = transformers.AutoTokenizer.from_pretrained(model.name, **where)
     version = tuple(int(part) for part in transformers.__version__.split(".")[:2])
     where["dtype" if version >= (4, 56) else "torch_dtype"] = dtype
-    net, report = transformers.AutoModelForCausalLM.from_pretrained(
-        model.name, output_loading_info=True, **where
-    )
+    auto: Any = transformers.AutoModelForCausalLM
+    net, report = auto.from_pretrained(model.name, output_loading_info=True, **where)
     if report["missing_keys"]:
         names = sorted(report["missing_keys"])
         raise W2SError(

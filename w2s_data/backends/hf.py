@@ -14,15 +14,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from w2s_data.backends import Backend, at_least, check_options, need
 from w2s_data.backends.checkpoint import Checkpoint, checkpoint
-from w2s_data.backends.engine import Draft, Engine
-from w2s_data.rows import Sample, digest
+from w2s_data.rows import Sample
 from w2s_data.store import Request
 
-DEFAULTS = {
+if TYPE_CHECKING:
+    from w2s_data.backends.batch import Draft
+    from w2s_data.backends.engine import Engine
+
+DEFAULTS: dict[str, Any] = {
     "batch_size": 0,
     "device": "auto",
     "dtype": "auto",
@@ -71,9 +74,16 @@ class HuggingFace(Backend):
         first = next(requests, None)
         if first is None:
             return
-        engine = self._engine = self._engine or Engine(self.model, **self._how)
+        if self._engine is None:
+            from w2s_data.backends.engine import Engine
+
+            self._engine = Engine(self.model, **self._how)
+        engine = self._engine
         size = self._batch_size or engine.default_batch_size
-        drafts = self._drafts(itertools.chain([first], requests), engine)
+        drafts = itertools.chain.from_iterable(
+            engine.drafts(position, self.stored(request))
+            for position, request in enumerate(itertools.chain([first], requests))
+        )
         begun: dict[int, list[Draft]] = {}
         parked: list[Draft] = []
         while True:
@@ -90,12 +100,3 @@ class HuggingFace(Backend):
             for position, some in list(begun.items()):
                 if len(some) == some[0].request.n and all(draft.finish for draft in some):
                     yield position, [engine.sample(draft) for draft in begun.pop(position)]
-
-    def _drafts(self, requests: Iterable[Request], engine: Engine) -> Iterator[Draft]:
-        for position, request in enumerate(requests):
-            request = self.stored(request)
-            prompt, room = engine.encode(request, position)
-            source = (self.fingerprint, str(request.temperature), str(request.top_p))
-            for index in range(request.start, request.start + request.n):
-                key = digest(*source, request.prompt_text(), str(request.seed), str(index))
-                yield Draft(position, index, request, prompt, room, int(key[:16], 16))
