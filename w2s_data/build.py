@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ import jsonlines
 from w2s_data import __version__, factory, methods, recipe, tasks
 from w2s_data.backends.checkpoint import checkpoint
 from w2s_data.errors import W2SError, unknown
-from w2s_data.io import atomic, dump, file_hash, write_json, write_rows
+from w2s_data.io import atomic, dump, file_hash, locked, sweep, write_json, write_rows
 from w2s_data.methods import Stage
 from w2s_data.prompts import render
 from w2s_data.rows import ENDING, Row, Sample
@@ -177,7 +178,10 @@ def build(
     training = _recipe(name, out, chosen, trained, finetuning, seed)
     summary = Summary(name, questions.place, dry_run)
 
-    with Store(_store(store, dry_run)) as opened:
+    with (
+        contextlib.nullcontext() if dry_run else _alone(Path(out), name),
+        Store(_store(store, dry_run)) as opened,
+    ):
         samplers = {
             role: models.sampler(role, questions.task, opened, seed=seed, dry_run=dry_run)
             for role in methods.roles(chosen)
@@ -187,26 +191,29 @@ def build(
         asked = summary.counting(questions.rows())
         ended = summary.ending(chosen.run(asked, **samplers, **doors, **values))
         if dry_run:
-            for _ in ended:
-                pass
+            deque(ended, maxlen=0)
         else:
             _write_rows(ended, summary, Path(out), chosen.trains, format)
+            factory.register(out, name, entry)
+            path = Path(configs) / f"{name}.yaml"
+            recipe.write(path, training, f"llamafactory-cli train {path}")
+            arguments = {"method": method, "stage": stage, "settings": values, "format": format}
+            manifest = Path(out) / f"{name}.manifest.json"
+            write_json(manifest, _manifest(summary, chosen, questions, arguments, samplers, seed))
+            info = str(Path(out) / factory.INFO)
+            summary.files |= {"info": info, "recipe": str(path), "manifest": str(manifest)}
     summary.rounds = [r for sampler in samplers.values() for r in sampler.rounds]
-    if dry_run:
-        return summary
-
-    factory.register(out, name, entry)
-    path = Path(configs) / f"{name}.yaml"
-    recipe.write(path, training, f"llamafactory-cli train {path}")
-    manifest = Path(out) / f"{name}.manifest.json"
-    arguments = {"method": method, "stage": stage, "settings": values, "format": format}
-    write_json(manifest, _manifest(summary, chosen, questions, arguments, samplers, seed))
-    summary.files |= {
-        "info": str(Path(out) / factory.INFO),
-        "recipe": str(path),
-        "manifest": str(manifest),
-    }
     return summary
+
+
+@contextlib.contextmanager
+def _alone(out: Path, name: str) -> Iterator[None]:
+    """No other process builds `name` in `out` meanwhile; what killed ones left is removed."""
+    busy = f"another process is building {name} in {out}; wait for it, or choose another --name"
+    with locked(out / f".{name}.lock", busy):
+        for kind in ("jsonl", "dropped.jsonl", "manifest.json"):
+            sweep(out, f"{name}.{kind}")
+        yield
 
 
 def sample(

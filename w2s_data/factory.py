@@ -134,7 +134,7 @@ def register(folder: str | Path, name: str, entry: dict[str, Any]) -> None:
     check_name(name)
     path = Path(folder) / INFO
     with io.locked(path.with_name(f".{INFO}.lock")):
-        _sweep(path)
+        io.sweep(path.parent, INFO)
         known = _read_info(path)
         if known.get(name) == entry:
             return
@@ -245,9 +245,3 @@ def _read_info(path: Path) -> dict[str, Any]:
     if not isinstance(info, dict):
         raise W2SError(f"{path}: expected an object of datasets; repair it or move it away")
     return info
-
-
-def _sweep(path: Path) -> None:
-    """Remove what killed writers left; the caller holds the lock, so no one is writing."""
-    for leftover in path.parent.glob(f".{INFO}.*.tmp"):
-        leftover.unlink(missing_ok=True)

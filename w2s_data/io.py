@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -185,8 +186,8 @@ def file_hash(path: str | Path) -> str:
 
 
 @contextlib.contextmanager
-def locked(path: str | Path) -> Iterator[None]:
-    """Hold the lock file `path` against other processes."""
+def locked(path: str | Path, busy: str = "") -> Iterator[None]:
+    """Hold the lock file `path` against other processes: wait for it, or raise `busy` if given."""
     import fcntl
 
     path = Path(path)
@@ -194,10 +195,19 @@ def locked(path: str | Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError:
+            raise W2SError(busy) from None
         yield
     finally:
         os.close(fd)
+
+
+def sweep(folder: Path, name: str) -> None:
+    """Remove what killed writers of `name` left in `folder`; the caller holds the lock."""
+    for leftover in folder.glob(f".{glob.escape(name)}.*.tmp"):
+        leftover.unlink(missing_ok=True)
 
 
 class Spool:
