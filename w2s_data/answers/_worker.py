@@ -15,6 +15,7 @@ import threading
 from typing import Any
 
 from w2s_data.answers.nodes import Node
+from w2s_data.answers.numeric import variables
 from w2s_data.answers.parse import parse
 
 
@@ -102,7 +103,14 @@ def _digits(text: str, places: int) -> dict[str, str]:
 
 
 def _zero(a: str, b: str) -> dict[str, str]:
-    x, y = sympy_of(parse(a)[0]), sympy_of(parse(b)[0])
+    left, right = parse(a)[0], parse(b)[0]
+    found = _decided(sympy_of(left), sympy_of(right))
+    if found["kind"] == "unproved" and variables(left) | variables(right):
+        return _decided(sympy_of(left, positive=True), sympy_of(right, positive=True))
+    return found
+
+
+def _decided(x: Any, y: Any) -> dict[str, str]:
     difference = _settled(x) - _settled(y)
     if difference == 0:
         return {"kind": "equal", "why": "symbolic"}
@@ -167,26 +175,26 @@ def _sympy() -> Any:
     return sympy
 
 
-def sympy_of(node: Node) -> Any:
-    """The sympy object of a node; variables are real, those of a factorial or bound whole."""
+def sympy_of(node: Node, **assumed: bool) -> Any:
+    """The sympy object of a node; variables are real and as assumed, those of a sum whole."""
     s = _sympy()
     head = node.head
     if head == "n":
         return s.Rational(node.args[0].numerator, node.args[0].denominator)
     if head == "v":
-        return s.Symbol(node.key, real=True)
+        return s.Symbol(node.key, real=True, **assumed)
     if head == "c":
         return {"pi": s.pi, "e": s.E, "i": s.I, "oo": s.oo}[node.key]
     if head == "+":
-        terms = (_rational(c) * sympy_of(t) for t, c in node.args[1])
+        terms = (_rational(c) * sympy_of(t, **assumed) for t, c in node.args[1])
         return s.Add(_rational(node.args[0]), *terms)
     if head == "*":
-        factors = (s.Pow(sympy_of(b), sympy_of(e)) for b, e in node.args[1])
+        factors = (s.Pow(sympy_of(b, **assumed), sympy_of(e, **assumed)) for b, e in node.args[1])
         return s.Mul(_rational(node.args[0]), *factors)
     if head == "^":
-        return s.Pow(sympy_of(node.args[0]), sympy_of(node.args[1]))
+        return s.Pow(sympy_of(node.args[0], **assumed), sympy_of(node.args[1], **assumed))
     if head == "f":
-        return _function(node)
+        return _function(node, **assumed)
     raise ValueError(f"no sympy object for {head}")
 
 
@@ -197,10 +205,10 @@ def _rational(value: Any) -> Any:
     return _sympy().Rational(value.numerator, value.denominator)
 
 
-def _function(node: Node) -> Any:
+def _function(node: Node, **assumed: bool) -> Any:
     s = _sympy()
     name, *arguments = node.args
-    given = [sympy_of(argument) for argument in arguments]
+    given = [sympy_of(argument, **assumed) for argument in arguments]
     if name == "integral":
         return s.Integral(given[-1], (given[0], *given[1:-1]) if len(given) > 2 else given[0])
     if name == "limit":

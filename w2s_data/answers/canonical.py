@@ -6,7 +6,8 @@ import re
 from functools import lru_cache
 
 from w2s_data.answers import compat as paper1
-from w2s_data.answers.forms import VERBATIM, form
+from w2s_data.answers.form import VERBATIM
+from w2s_data.answers.forms import form
 from w2s_data.answers.policy import DEFAULT, Policy, policy_named, published
 
 _PLAIN = re.compile(r"-?\d+(?:/\d+)?")

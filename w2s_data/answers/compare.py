@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from w2s_data.answers import modular, numeric, precise, prove, stated, units
-from w2s_data.answers.forms import VERBATIM, Form
-from w2s_data.answers.nodes import PI, Node, endless, mul, num
+from w2s_data.answers.form import VERBATIM, Form
+from w2s_data.answers.functions import substitute
+from w2s_data.answers.nodes import PI, ZERO, Node, add, endless, mul, num, sub
 from w2s_data.answers.policy import Policy
 from w2s_data.answers.relations import curve
 
@@ -59,6 +60,10 @@ def compare(a: Form, b: Form, policy: Policy) -> Verdict:
         if a.mark != b.mark and not (a.label and b.label):
             return different("an inequality and a pair")
         return _labelled(a, b, policy, _in_order(a.parts, b.parts, policy))
+    if a.kind == b.kind == "ratio":
+        return _in_order(a.parts, b.parts, policy)
+    if "option" in (a.kind, b.kind):
+        return _options(a, b, policy)
     if a.kind == b.kind == "matrix":
         return _matrices(a, b)
     if a.kind in _SHAPES and b.kind in _SHAPES:
@@ -336,6 +341,11 @@ def _mixed(a: Form, b: Form, policy: Policy) -> Verdict:
     if kinds == {"relation", "value"}:
         relation, value = (first, second) if first.kind == "relation" else (second, first)
         return _definition(relation, value, policy)
+    if "relation" in kinds and kinds & {"list", "set"}:
+        relation, several = (first, second) if first.kind == "relation" else (second, first)
+        if relation.node is None:
+            return different("shape")
+        return _solution(relation, list(several.parts), policy)
     if kinds == {"text", "value"}:
         return _letter(a, b, policy)
     if kinds in ({"list", "tuple"}, {"matrix", "tuple"}, {"list", "matrix"}):
@@ -354,14 +364,54 @@ def _members(a: Form) -> tuple[Form, ...]:
 
 
 def _definition(relation: Form, value: Form, policy: Policy) -> Verdict:
-    """`y = 2x + 1` against `2x + 1`."""
+    """`y = 2x + 1` against `2x + 1` or `f(x) = 2x + 1`; `x - 5 = 0` against `x = 5`."""
     assert value.node is not None
-    if relation.node is None or value.label:
+    if relation.node is None:
         return different("shape")
-    for side, other in (relation.parts, relation.parts[::-1]):
-        if side.head == "v" and nodes_equal(other, value.node, policy).kind == "equal":
-            return undecided("an equation and its right side")
-    return different("shape")
+    if not value.label or "(" in value.label:
+        for side, other in (relation.parts, relation.parts[::-1]):
+            if side.head == "v" and nodes_equal(other, value.node, policy).kind == "equal":
+                return undecided("an equation and its right side")
+    return _solution(relation, [value], policy)
+
+
+def _solution(relation: Form, values: list[Form], policy: Policy) -> Verdict:
+    """Values against an equation in one unknown: different unless each of them solves it."""
+    assert relation.node is not None
+    unknowns = numeric.variables(relation.node)
+    labels = {form.label for form in values}
+    if len(unknowns) != 1 or not labels <= {"", *unknowns}:
+        return different("shape")
+    (name,) = unknowns
+    for form in values:
+        if form.node is None:
+            return different("shape")
+        there = substitute(relation.node, name, form.node)
+        if nodes_equal(there, ZERO, policy).kind == "different":
+            return different("not a solution")
+    if labels == {name} and len(values) == 1 and _linear(relation.node, name):
+        return same("the solution of a linear equation")
+    return undecided("an equation and its solutions")
+
+
+def _linear(node: Node, name: str) -> bool:
+    slope = sub(substitute(node, name, num(1)), substitute(node, name, ZERO))
+    line = add(substitute(node, name, ZERO), mul(slope, Node("v", name, (name,))))
+    return slope.key != "0" and line.key == node.key
+
+
+def _options(a: Form, b: Form, policy: Policy) -> Verdict:
+    """`B) 12` against `B`, `12` or another option."""
+    option, other = (a, b) if a.kind == "option" else (b, a)
+    if other.kind == "option":
+        if option.label != other.label:
+            return different("options")
+        found = compare(option.parts[0], other.parts[0], policy)
+        return undecided("one letter, two contents") if found.kind == "different" else found
+    if other.kind == "text" and other.mark == "letter":
+        return same("option") if option.label == other.key else different("options")
+    found = compare(option.parts[0], other, policy)
+    return undecided("an option and its content") if found.kind == "equal" else found
 
 
 def _letter(a: Form, b: Form, policy: Policy) -> Verdict:

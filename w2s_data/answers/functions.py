@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 
+from w2s_data.answers.integers import TooBig, prime_powers
 from w2s_data.answers.nodes import (
     FOLD_BITS,
     HALF,
@@ -17,7 +18,6 @@ from w2s_data.answers.nodes import (
     ZERO,
     E,
     Node,
-    TooBig,
     add,
     div,
     func,
@@ -25,7 +25,6 @@ from w2s_data.answers.nodes import (
     negative,
     num,
     power,
-    prime_powers,
     root,
     sub,
     undefined,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cmp_to_key
 from itertools import pairwise
 
-from w2s_data.answers.forms import Form, _split
+from w2s_data.answers.form import Form
 from w2s_data.answers.nodes import INFINITY, Node, endless, negative, sub
 from w2s_data.answers.numeric import real_sign
 from w2s_data.answers.parse import Malformed
+from w2s_data.answers.scan import split
 
 Piece = tuple[Node, Node, str]
+_CUP = re.compile(r"\\cup(?![a-zA-Z])")
 _REALS = ("\\mathbb{R}", "\\mathbb R", "\\R", "\\Reals", "\\reals")
 
 
@@ -97,13 +100,12 @@ def without(points: list[Node], label: str = "") -> Form:
 
 def union_of(text: str, form: Callable[[str], Form]) -> Form | None:
     """A union of intervals and sets, or the real line, perhaps without some points."""
-    minus = text.replace("\\setminus", "\\").split("\\mathbb{R}\\")
     if text.strip() in _REALS:
         return interval(negative(INFINITY), INFINITY, "()")
     if "\\setminus" in text or "\\backslash" in text:
         return _complement(text, form)
-    parts = _split(text.replace("\\cup", "\x00"), "\x00")
-    if len(parts) < 2 or not minus:
+    parts = split(text, _CUP)
+    if len(parts) < 2:
         return None
     pieces: list[Piece] = []
     for part in parts:

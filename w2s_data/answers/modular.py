@@ -18,6 +18,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from w2s_data.answers import functions as fn
+from w2s_data.answers.integers import prime_powers
 from w2s_data.answers.nodes import PI, Node, mul, num
 
 _BITS = 127
@@ -119,7 +120,7 @@ def _radicals(node: Node, found: dict[int, int]) -> None:
 
 
 def _is_small_prime(base: Node) -> bool:
-    factors = fn.prime_powers(base.args[0])
+    factors = prime_powers(base.args[0])
     return factors is not None and len(factors) == 1
 
 

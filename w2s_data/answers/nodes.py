@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any, NamedTuple
+
+from w2s_data.answers.integers import TooBig, decimal_text, prime_powers, square_root
 
 FOLD_BITS = 8192
 MAX_BITS = 150_000
-_SMALL_PRIMES = [n for n in range(2, 1000) if all(n % d for d in range(2, int(n**0.5) + 1))]
 
 
 class Node(NamedTuple):
@@ -21,34 +21,6 @@ class Node(NamedTuple):
     head: str
     key: str
     args: tuple[Any, ...]
-
-
-class TooBig(Exception):
-    """An expression beyond the bounds of size that exact arithmetic keeps to."""
-
-
-def decimal_text(value: int) -> str:
-    """str(value) for any length: Python's own conversion refuses more than 4,300 digits."""
-    if value.bit_length() < 14000:
-        return str(value)
-    parts, rest, unit = [], abs(value), 10**4000
-    while rest:
-        rest, low = divmod(rest, unit)
-        parts.append(str(low).zfill(4000))
-    return ("-" if value < 0 else "") + "".join(reversed(parts)).lstrip("0")
-
-
-def integer(digits: str) -> int:
-    """int(digits) for any length up to 20,000 digits; TooBig beyond."""
-    if len(digits) < 4000:
-        return int(digits)
-    if len(digits) > 20000:
-        raise TooBig("a number of more than 20,000 digits")
-    value = 0
-    for start in range(0, len(digits), 4000):
-        part = digits[start : start + 4000]
-        value = value * 10 ** len(part) + int(part)
-    return value
 
 
 def num(value: Fraction | int) -> Node:
@@ -299,6 +271,8 @@ def power(base: Node, exponent: Node) -> Node:
         return _product_power(base, exponent)
     if base.key == "e":
         return _exponential(exponent)
+    if base.head == "+" and exponent.key == "1/2":
+        return _denested(base) or _power(base, exponent)
     return _power(base, exponent)
 
 
@@ -421,28 +395,18 @@ def _root(value: Fraction, exponent: Fraction) -> Node:
     return _product(coefficient, tuple(factors))
 
 
-def prime_powers(value: Fraction) -> dict[int, int] | None:
-    """The prime factorisation of a positive number, None if trial division does not finish it."""
-    found = _factorised(value.numerator)
-    below = _factorised(value.denominator)
-    if found is None or below is None:
+def _denested(base: Node) -> Node | None:
+    """sqrt(a + b sqrt(c)) as a sum of two roots, where a^2 - b^2 c is a square."""
+    constant, terms = base.args
+    if len(terms) != 1 or constant <= 0:
         return None
-    return {p: found.get(p, 0) - below.get(p, 0) for p in {**found, **below}}
-
-
-@lru_cache(maxsize=4096)
-def _factorised(n: int) -> dict[int, int] | None:
-    if n.bit_length() > 4096:
-        return None
-    found: dict[int, int] = {}
-    for prime in _SMALL_PRIMES:
-        while n % prime == 0:
-            n //= prime
-            found[prime] = found.get(prime, 0) + 1
-        if prime * prime > n:
-            break
-    if n > 1:
-        if n > 1_000_000:
+    (term, coefficient), inside = terms[0], Fraction(1)
+    for factor, exponent in term.args[1] if term.head == "*" else (_factor(term),):
+        if factor.head != "n" or exponent.key != "1/2":
             return None
-        found[n] = found.get(n, 0) + 1
-    return found
+        inside *= factor.args[0]
+    gap = square_root(constant**2 - coefficient**2 * inside)
+    if gap is None:
+        return None
+    high, low = (power(num((constant + sign * gap) / 2), HALF) for sign in (1, -1))
+    return add(high, low if coefficient > 0 else negative(low))

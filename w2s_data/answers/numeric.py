@@ -207,7 +207,7 @@ def differ(a: Node, b: Node, trials: int = 4) -> bool:
     names = variables(a) | variables(b)
     written = not names and ("i" in a.key or "i" in b.key)
     seen = 0
-    for trial in range(2 * trials if names else 1):
+    for trial in range(trials + 2 if names else 1):
         at = point(names, trial)
         if trial >= trials:
             at = {name: -x for name, x in at.items()}
@@ -222,8 +222,6 @@ def differ(a: Node, b: Node, trials: int = 4) -> bool:
         if abs(x - y) > 8 * (x_error + y_error) + 1e-300:
             return True
         seen += 1
-        if trial < trials and seen >= trials:
-            break
     if not names:
         return not seen and _magnitudes_differ(a, b)
     return any(_varies(x, names - variables(y)) for x, y in ((a, b), (b, a)))
@@ -264,7 +262,7 @@ def _magnitudes_differ(a: Node, b: Node) -> bool:
         x, y = _log_magnitude(a), _log_magnitude(b)
     except (NoValue, OverflowError, ValueError):
         return False
-    if math.isnan(x) or math.isnan(y) or (math.isinf(x) and math.isinf(y)):
+    if math.isnan(x) or math.isnan(y) or x == y:
         return False
     if math.isinf(x) or math.isinf(y):
         return True

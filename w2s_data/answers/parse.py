@@ -5,9 +5,11 @@ Bounds hold before any arithmetic: tokens, nesting, digits and exponents (see no
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 from w2s_data.answers import functions as fn
+from w2s_data.answers.integers import TooBig, integer
 from w2s_data.answers.nodes import (
     INFINITY,
     MINUS,
@@ -16,10 +18,8 @@ from w2s_data.answers.nodes import (
     E,
     I,
     Node,
-    TooBig,
     add,
     func,
-    integer,
     mul,
     negative,
     num,
@@ -27,6 +27,7 @@ from w2s_data.answers.nodes import (
     root,
     var,
 )
+from w2s_data.answers.numeric import real_sign
 from w2s_data.answers.tokens import Token, tokens
 
 MAX_TOKENS = 12_000
@@ -148,14 +149,18 @@ class Reader:
                     value = power(value, self.exponent())
             elif self.sign("!"):
                 self.take()
-                if self.sign("!"):
-                    raise Malformed("double factorial")
-                value = fn.factorial(value)
+                value = self.double_factorial(value) if self.sign("!") else fn.factorial(value)
             elif self.sign("\\%", "%"):
                 self.take()
                 value = mul(value, num(Fraction(1, 100)))
             else:
                 return value
+
+    def double_factorial(self, value: Node) -> Node:
+        self.take()
+        if value.head != "n" or value.args[0].denominator != 1 or not 0 <= value.args[0] <= 1000:
+            raise Malformed("a double factorial")
+        return num(math.prod(range(int(value.args[0]), 0, -2)))
 
     def degree_sign(self) -> bool:
         if self.command("circ"):
@@ -356,6 +361,8 @@ class Reader:
                 return power(self.argument(), power(found, MINUS))
             index = int(found.args[0])
         inner = self.atom() if self.kind() == "number" else self.argument()
+        if index % 2 and inner.head != "n" and real_sign(inner) == -1:
+            return negative(root(negative(inner), index))
         return root(inner, index)
 
     def applied(self, name: str) -> Node:

@@ -20,12 +20,14 @@ from fractions import Fraction
 from pathlib import Path
 
 from w2s_data.answers.nodes import Node
+from w2s_data.answers.numeric import variables
 from w2s_data.answers.parse import Malformed, parse
 
 SECONDS = 2.0
 MEMORY_BYTES = 1 << 30
 STARTUP_SECONDS = 60.0
 MAX_QUESTION = 20_000
+_LARGEST_EXPONENT = 100_000
 _TASKS_PER_WORKER = 500
 
 Reply = dict[str, str]
@@ -247,8 +249,35 @@ def readable(node: Node) -> bool:
         return False
 
 
+def tower(node: Node) -> bool:
+    """Whether a power or factorial in the node is too large to be written out."""
+    if node.head == "n" or not isinstance(node, Node):
+        return False
+    if node.head in "*^":
+        for base, exponent in node.args[1] if node.head == "*" else (node.args,):
+            if exponent.head == "n" and abs(exponent.args[0]) > _LARGEST_EXPONENT:
+                return True
+            if tower(base) or tower(exponent):
+                return True
+        return False
+    if node.head == "+":
+        return any(tower(term) for term, _ in node.args[1])
+    if node.head == "f":
+        arguments = node.args[1:]
+        if node.args[0] in ("factorial", "binomial"):
+            return any(a.head != "v" and not _small(a) for a in arguments)
+        return any(tower(argument) for argument in arguments)
+    return False
+
+
+def _small(node: Node) -> bool:
+    return (node.head == "n" and bool(abs(node.args[0]) <= 10_000)) or bool(variables(node))
+
+
 def zero(a: Node, b: Node) -> Reply:
     """Whether a - b is zero: kind "equal" by a proof, "different" by 50 digits, or neither."""
+    if tower(a) or tower(b):
+        return {"kind": "too large"}
     if not (readable(a) and readable(b)):
         return {"kind": "unreadable"}
     first, second = sorted((a.key, b.key))

@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from w2s_data.answers.forms import _FLIP, Form, _value_key, listed
-from w2s_data.answers.intervals import interval, pieces_of, without
+from w2s_data.answers.form import Form, rekeyed
+from w2s_data.answers.intervals import interval, without
 from w2s_data.answers.nodes import INFINITY, Node, negative, sub
+from w2s_data.answers.numeric import variables
 from w2s_data.answers.parse import Malformed, parse
 
 _NAME = re.compile(r"(\\?[a-zA-Z]+(?:_\{?\w+\}?)?)")
 _CALL = re.compile(r"\\?[a-zA-Z]{1,6}(?:_\{?\w+\}?)?(?:\^\{-1\}|'+)?\([\\a-zA-Z0-9,\s]*\)")
+_FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
 _CURVES = {"y", "r", "z", "\\theta", "\\rho", "\\phi"}
 
 
-def relation(
-    sides: list[str], signs: list[str], form: Callable[[str], Form], text: str
-) -> Form | None:
+def relation(sides: list[str], signs: list[str], form: Callable[[str], Form]) -> Form:
     """The form of sides joined by signs; Malformed where it is not understood."""
     if not all(sides):
         raise Malformed("a relation without a side")
@@ -32,25 +32,14 @@ def relation(
         if found is not None:
             return found
     nodes = [parse(side)[0].key for side in sides]
-    key = nodes[0] + "".join(sign + node for sign, node in zip(signs, nodes[1:]))
+    if all(sign in (">", ">=") for sign in signs):
+        nodes, signs = nodes[::-1], [_FLIP[sign] for sign in signs[::-1]]
+    key = nodes[0] + "".join(_shown(sign) + node for sign, node in zip(signs, nodes[1:]))
     return Form("relation", key, mark="".join(signs))
 
 
-def variables(node: Node) -> set[str]:
-    """The variables of a node."""
-    if node.head == "v":
-        return {node.key}
-    found: set[str] = set()
-    if node.head in "+*":
-        for first, second in node.args[1]:
-            found |= variables(first)
-            if isinstance(second, Node):
-                found |= variables(second)
-    elif node.head in "^f":
-        for part in node.args:
-            if isinstance(part, Node):
-                found |= variables(part)
-    return found
+def _shown(sign: str) -> str:
+    return f" \\{sign} " if sign.isalpha() else sign
 
 
 def _member(name: str, found: Form) -> Form:
@@ -74,7 +63,7 @@ def _named(value: Form, name: str) -> Form:
         return value
     named = value._replace(label=name)
     if value.kind == "value" and value.node is not None:
-        return named._replace(key=_value_key(named._replace(key=value.node.key)))
+        return rekeyed(named)
     return named._replace(key=f"{name}={value.key}")
 
 
@@ -89,8 +78,7 @@ def _equation(left: str, right: str, form: Callable[[str], Form]) -> Form:
     constant = value.node is not None and not variables(value.node)
     if _NAME.fullmatch(left) and _single(left):
         if value.kind in ("list", "set"):
-            items = [_named(item, left) for item in value.parts]
-            return listed(value.kind, items)
+            return _named_items(value, left)
         word = value.kind == "text" and value.mark == ""
         if constant or word or value.kind in ("tuple", "matrix", "interval", "union"):
             return _named(value, left)
@@ -100,6 +88,12 @@ def _equation(left: str, right: str, form: Callable[[str], Form]) -> Form:
     difference = sub(a, b)
     shown = _signed(difference)
     return Form("relation", f"{shown.key}=0", difference, parts=(a, b), mark="=")
+
+
+def _named_items(value: Form, name: str) -> Form:
+    items = sorted((_named(item, name) for item in value.parts), key=lambda item: item.key)
+    left, right = ("\\{", "\\}") if value.kind == "set" else ("", "")
+    return value._replace(key=left + ", ".join(i.key for i in items) + right, parts=tuple(items))
 
 
 def _single(name: str) -> bool:
@@ -156,6 +150,3 @@ def _keyed(form: Form) -> Form:
 def curve(label: str) -> bool:
     """Whether `label = constant` is as likely a line or curve as a value: y = 0, r = 2."""
     return label in _CURVES
-
-
-__all__ = ["curve", "pieces_of", "relation", "variables"]

@@ -112,6 +112,8 @@ def clean(text: str) -> str:
 
 def _trim(text: str) -> str:
     text = text.strip()
+    while text.endswith("\\"):
+        text = text[:-1].rstrip()
     while text[-1:] in (".", ",", ";", ":") and text[-2:-1] != "." and len(text) > 1:
         text = text[:-1].rstrip()
     return text

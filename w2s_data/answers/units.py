@@ -31,7 +31,7 @@ _SPELLED = {
     "kg": "kilogram kilograms kgs",
     "g": "gram grams",
     "ton": "tons tonne tonnes",
-    "l": "liter liters litre litres",
+    "l": "L liter liters litre litres",
     "ml": "milliliter milliliters mL",
     "gal": "gallon gallons",
     "mph": "",
@@ -42,7 +42,6 @@ _SPELLED = {
 }
 _NAMES = {name: unit for unit, names in _SPELLED.items() for name in (unit, *names.split())}
 _LONG = {name for name in _NAMES if len(name) > 1}
-_ONE_LETTER = {"m", "s", "h", "g", "l", "L"}
 
 _FACTORS: dict[str, tuple[str, Fraction]] = {
     **{u: ("length", Fraction(f)) for u, f in (("m", "1"), ("cm", "0.01"), ("km", "1000"))},
@@ -67,9 +66,7 @@ _WORDS = re.compile(
     r"(?<=[\d)}\s])\s*(?<![a-zA-Z\\])((?:(?:square|sq|cubic|cu)\.?\s+)?[a-zA-Z]+(?:\s+[a-zA-Z]+){0,5}"
     r"(?:\s*/\s*[a-zA-Z]+)?)\.?\s*(?:\^\s*(?:\{\s*([23])\s*\}|([23])))?$"
 )
-_LAST_WORD = re.compile(
-    r"(?<![a-zA-Z\\])((?:square|sq|cubic)\s+)?([a-zA-Z]{1,12})\s*(?:\^\s*(?:\{\s*([23])\s*\}|([23])))?$"
-)
+_SHORT_UNIT = re.compile(r"([-+]?[\d.,/]+) ([mshglL])")
 _NOT_UNITS = {
     "and",
     "or",
@@ -126,6 +123,9 @@ def _quoted_unit(text: str) -> tuple[str, str]:
 
 
 def _word_unit(text: str) -> tuple[str, str]:
+    short = _SHORT_UNIT.fullmatch(text)
+    if short:
+        return short.group(1), _named(short.group(2), None)
     found = _WORDS.search(text)
     if found and re.search(r"\d", text[: found.start()]):
         words = found.group(1)
