@@ -187,7 +187,10 @@ def file_hash(path: str | Path) -> str:
 
 @contextlib.contextmanager
 def locked(path: str | Path, busy: str = "") -> Iterator[None]:
-    """Hold the lock file `path` against other processes: wait for it, or raise `busy` if given."""
+    """Hold the lock file `path` against other processes: wait for it, or raise `busy` if given.
+
+    A lock that nobody waits for is removed at the end.
+    """
     import fcntl
 
     path = Path(path)
@@ -199,7 +202,13 @@ def locked(path: str | Path, busy: str = "") -> Iterator[None]:
             fcntl.flock(fd, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
         except BlockingIOError:
             raise W2SError(busy) from None
-        yield
+        if busy and not (path.exists() and os.path.samestat(os.fstat(fd), path.stat())):
+            raise W2SError(busy)
+        try:
+            yield
+        finally:
+            if busy:
+                path.unlink(missing_ok=True)
     finally:
         os.close(fd)
 

@@ -38,5 +38,10 @@ TASK = Task(
         "train_2": Hub(MIRROR, split="train", half=2, without=MATH_500),
         "test": MATH_500,
     },
+    roles={
+        "weak": "hf:bundled/weak+bundled/weak_taught",
+        "strong": "hf:bundled/strong",
+        "student": "hf:bundled/strong+bundled/student",
+    },
     response=response,
 )
