@@ -23,26 +23,23 @@ def main(folder, *names):
         name: [json.loads((seed / f"{name}.score.json").read_text("utf-8")) for seed in seeds]
         for name in names
     }
-    rows = {
-        name: [
-            json.loads((seed / f"{name}.manifest.json").read_text("utf-8"))["counts"]["rows"]
-            for seed in (seed / "data" for seed in seeds)
-        ]
-        for name in names
-    }
+    counts = {name: [manifest(seed, name)["counts"]["rows"] for seed in seeds] for name in names}
     accuracy = {name: [score["accuracy"] for score in given] for name, given in scores.items()}
-    print(f"| system ({len(seeds)} seeds) | training rows | test accuracy | gap recovered | unparsed |")
+    print(f"| system ({len(seeds)} seeds) | rows | test accuracy | gap recovered | unparsed |")
     print("|---|---|---|---|---|")
     for name in names:
         gaps = [
             (value - floor) / (ceiling - floor)
             for value, floor, ceiling in zip(accuracy[name], accuracy["floor"], accuracy["ceiling"])
         ]
-        unparsed = statistics.fmean(score["unparsed"] for score in scores[name])
-        mean_rows = round(statistics.fmean(rows[name]))
-        print(
-            f"| {name} | {mean_rows:,} | {spread(accuracy[name])} | {spread(gaps)} | {unparsed:.0f} |"
-        )
+        rows = round(statistics.fmean(counts[name]))
+        unparsed = round(statistics.fmean(score["unparsed"] for score in scores[name]))
+        cells = (name, f"{rows:,}", spread(accuracy[name]), spread(gaps), str(unparsed))
+        print(f"| {' | '.join(cells)} |")
+
+
+def manifest(seed, name):
+    return json.loads((seed / "data" / f"{name}.manifest.json").read_text("utf-8"))
 
 
 if __name__ == "__main__":

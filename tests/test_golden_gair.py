@@ -133,7 +133,7 @@ def test_gsm8k_pairs_obey_the_rules():
     sides, equal_answers, empty_rejected = Counter(), [], 0
     rows = published("gsm8k_llama2_7b_iter2_hybrid_paired")
     for row in rows:
-        chosen, rejected = row["output"]
+        chosen, _ = row["output"]
         sides["chosen" if chosen == weak[row["id"]] else "rejected"] += 1
         assert weak[row["id"]] in row["output"]
         strings = [extract("gsm8k", text, compat=COMPAT).answer for text in row["output"]]

@@ -90,9 +90,14 @@ def test_broken_files_are_one_sentence(tmp_path, name, content, message):
 def test_an_interrupted_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.json"
     write_json(path, [1])
-    with pytest.raises(KeyError), atomic(path) as file:
-        file.write("half")
-        raise KeyError
+
+    def interrupted():
+        with atomic(path) as file:
+            file.write("half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        interrupted()
     assert json.loads(path.read_text()) == [1]
     assert os.listdir(tmp_path) == ["a.json"]
 
