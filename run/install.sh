@@ -66,16 +66,16 @@ def wheel(name, version, modules):
 wheel("torchvision", "99.0+cpu.standin", {})  # no module: transformers takes it as absent
 wheel("torchaudio", "99.0+cpu.standin", {"torchaudio/__init__.py": ""})  # imported at top level
 PYTHON
-    install --no-deps --no-index --force-reinstall "$folder"/*.whl
+    install --no-deps --no-index --force-reinstall --find-links "$folder" torchvision torchaudio
     rm -r "$folder"
 }
 
 echo "installing w2s_data[$extras] into $venv (minutes the first time)"
 if has train; then
     install "${constraints[@]}" torch
-    if "$python" -c 'import sys, torch; sys.exit(torch.version.cuda is not None)'; then
+    if "$python" -W ignore -c 'import sys, torch; sys.exit(torch.version.cuda is not None)'; then
         "$python" -c 'import torchaudio' 2>/dev/null || stand_ins
-    elif "$python" -m pip show torchaudio 2>/dev/null | grep -q standin; then
+    elif [[ $("$python" -m pip show torchaudio 2>/dev/null) == *standin* ]]; then
         "$python" -m pip uninstall --quiet --yes torchvision torchaudio
     fi
 fi

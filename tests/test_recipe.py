@@ -8,7 +8,8 @@ from w2s_data import recipe
 from w2s_data.errors import W2SError
 
 ROOT = Path(__file__).parent.parent
-CONFIGS = sorted((ROOT / "factory_configs").rglob("*.yaml"))
+# A build's own recipe lies beside these folders, so it is left alone.
+CONFIGS = sorted((ROOT / "factory_configs").glob("*/*.yaml"))
 PROMPT = "Question: Ann has 3 apples and buys 4. How many?\nAnswer:"
 RESPONSE = "She has 3+4=7 apples.\nThe answer is: $\\boxed{7}$"
 
@@ -20,7 +21,8 @@ def llamafactory(*parts):
 def test_the_folder_is_what_the_generator_writes(tmp_path):
     written = {p.relative_to(tmp_path): p.read_bytes() for p in recipe.generate(tmp_path)}
     folder = ROOT / "factory_configs"
-    stored = {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    files = [*CONFIGS, folder / "deepspeed_zero3.json"]
+    stored = {p.relative_to(folder): p.read_bytes() for p in files}
     assert stored == written, "run `w2s-data recipes`"
 
 

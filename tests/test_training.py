@@ -77,14 +77,16 @@ def data(tmp_path_factory):
 
 
 def sum_of(a, b, number):
-    right = f"{a} + {b} = {a + b}\nThe answer is: $\\boxed{{{a + b}}}$"
+    right, wrong = (
+        f"{a} + {b} = {c}\nThe answer is: $\\boxed{{{c}}}$" for c in (a + b, abs(a - b) + 20)
+    )
     return {
         "id": f"sum-{number}",
         "task": "math",
         "prompt": f"Question: What is ${a} + {b}$?\nAnswer:",
         "response": right,
         "chosen": right,
-        "rejected": f"So {a * b} it is.",
+        "rejected": wrong,
     }
 
 
@@ -127,7 +129,7 @@ def train(model, data, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def sft_lora(train):
-    return train("sft_lora", "sft", "sft", learning_rate=5e-3, num_train_epochs=4)
+    return train("sft_lora", "sft", "sft", learning_rate=5e-3, num_train_epochs=3)
 
 
 def falls(losses):
@@ -181,4 +183,4 @@ def test_preferences_go_on_from_the_adapter(train, sft_lora, stage, dataset, cha
     assert falls(losses)
     assert (output / "adapter_model.safetensors").exists()
     if stage == "dpo":  # at the first step the model is the reference, adapter and all
-        assert losses[0] == pytest.approx(math.log(2), abs=1e-3)
+        assert losses[0] == pytest.approx(math.log(2), abs=2e-3)
