@@ -95,7 +95,7 @@ def _no_config(folder: Path, config: str) -> str:
 
 def _near(folder: Path) -> str:
     parent = folder.parent
-    names = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
+    names = [p.name for p in parent.glob("[!.]*/")] if parent.is_dir() else []
     ordered = nearest(folder.name, names)[:3]
     return f"; in {parent}: {', '.join(ordered)}" if ordered else ""
 

@@ -14,10 +14,11 @@ import torch
 from w2s_data.backends.attention import share_prompts
 from w2s_data.backends.batch import Batch, Draft
 from w2s_data.backends.checkpoint import Checkpoint
+from w2s_data.backends.encode import room_after, tokens_of
 from w2s_data.backends.gumbel import scramble
 from w2s_data.errors import W2SError
 from w2s_data.rows import Sample, digest
-from w2s_data.store import SURROGATE, Request
+from w2s_data.store import Request
 
 Tensor = torch.Tensor
 
@@ -44,6 +45,8 @@ class Engine:
         # Models from the hub may not know the argument; then all logits are computed.
         knows = "logits_to_keep" in inspect.signature(self.model.forward).parameters
         self.last_only = {"logits_to_keep": 1} if knows else {}
+        config = self.model.config.get_text_config()
+        self.context = getattr(config, "max_position_embeddings", None)
         self._tables: dict[tuple[str, ...], Any] = {}
 
     def on_device(self, values: Any, dtype: torch.dtype = torch.long) -> Tensor:
@@ -64,50 +67,12 @@ class Engine:
 
     def drafts(self, position: int, request: Request) -> Iterator[Draft]:
         """The samples that `request` asks for, still empty."""
-        prompt, room = self.encode(request, position)
+        prompt = tokens_of(self.tokenizer, request.prompt, self.name)
+        room = room_after(prompt, request, position, self.context, self.name)
         source = (self.fingerprint, str(request.temperature), str(request.top_p))
         for index in range(request.start, request.start + request.n):
             key = digest(*source, request.prompt_text(), str(request.seed), str(index))
             yield Draft(position, index, request, prompt, room, int(key[:16], 16))
-
-    def encode(self, request: Request, position: int) -> tuple[list[int], int]:
-        """The tokens of the request's prompt, and how many may follow."""
-        ids = self._tokens(request.prompt) or self._start()
-        config = self.model.config.get_text_config()
-        limit = getattr(config, "max_position_embeddings", None)
-        if limit is None:
-            return ids, request.max_tokens
-        if len(ids) >= limit:
-            raise W2SError(
-                f"prompt {position + 1} ({request.prompt_text()[:50]!r}...) has {len(ids)} tokens, "
-                f"{len(ids) + 1 - limit} too many for {self.name}, which has room for {limit}, "
-                "one of them new: shorten the prompt or take a model with a longer context"
-            )
-        return ids, min(request.max_tokens, limit - len(ids))
-
-    def _start(self) -> list[int]:
-        for token in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id):
-            if token is not None:
-                return [token]
-        raise W2SError(f"the tokenizer of {self.name} makes no token of an empty prompt")
-
-    def _tokens(self, prompt: Any) -> list[int]:
-        if isinstance(prompt, str):
-            return self.tokenizer(SURROGATE.sub("\ufffd", prompt))["input_ids"]
-        if not self.tokenizer.chat_template:
-            raise W2SError(f"{self.name} has no chat template: send it text, not chat messages")
-        messages = [{k: SURROGATE.sub("\ufffd", v) for k, v in m.items()} for m in prompt]
-        go_on = messages[-1]["role"] == "assistant"
-        try:
-            text = self.tokenizer.apply_chat_template(
-                messages,
-                tokenize=False,
-                add_generation_prompt=not go_on,
-                continue_final_message=go_on,
-            )
-        except Exception as error:
-            raise W2SError(f"the chat template of {self.name} refuses: {error}") from error
-        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def _pieces(self) -> list[str]:
         ids = range(min(self.width, len(self.tokenizer)))
@@ -225,8 +190,10 @@ def _on_hub(model: Checkpoint, config: str) -> None:
     import huggingface_hub
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
+    if model.is_folder:
+        return
     cached = huggingface_hub.try_to_load_from_cache(model.name, config, revision=model.revision)
-    if model.is_folder or isinstance(cached, str):
+    if isinstance(cached, str):
         return
     try:
         huggingface_hub.HfApi().model_info(model.name, revision=model.revision, timeout=20)

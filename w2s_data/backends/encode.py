@@ -1,0 +1,58 @@
+"""Prompts as tokens, for the backends that hold a model themselves. Nothing is ever cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from w2s_data.errors import W2SError
+from w2s_data.store import SURROGATE, Prompt, Request
+
+
+def tokens_of(tokenizer: Any, prompt: Prompt, name: str) -> list[int]:
+    """Text by the tokenizer's own defaults, messages through its chat template.
+
+    A last message of the assistant is gone on with. Raises W2SError if there is no template, or
+    if it refuses the messages.
+    """
+    if isinstance(prompt, str):
+        return list(tokenizer(_clean(prompt))["input_ids"]) or [_first(tokenizer, name)]
+    if not tokenizer.chat_template:
+        raise W2SError(f"{name} has no chat template: send it text, not chat messages")
+    messages = [{key: _clean(value) for key, value in message.items()} for message in prompt]
+    go_on = messages[-1]["role"] == "assistant"
+    how = {"add_generation_prompt": not go_on, "continue_final_message": go_on}
+    try:
+        text = tokenizer.apply_chat_template(messages, tokenize=False, **how)
+    except Exception as error:
+        raise W2SError(f"the chat template of {name} refuses: {error}") from error
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def room_after(
+    prompt: list[int], request: Request, position: int, context: int | None, name: str
+) -> int:
+    """How many tokens may follow the prompt: `max_tokens`, or what is left of the context.
+
+    Raises W2SError if the prompt leaves room for none.
+    """
+    if context is None:
+        return request.max_tokens
+    if len(prompt) >= context:
+        raise W2SError(
+            f"prompt {position + 1} ({request.prompt_text()[:50]!r}...) has {len(prompt)} tokens, "
+            f"{len(prompt) + 1 - context} too many for {name}, which takes {context} with at "
+            "least one to write: shorten the prompt or take a model with a longer context"
+        )
+    return min(request.max_tokens, context - len(prompt))
+
+
+def _first(tokenizer: Any, name: str) -> int:
+    """What an empty prompt is read as."""
+    for token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
+        if token is not None:
+            return token
+    raise W2SError(f"the tokenizer of {name} makes no token of an empty prompt")
+
+
+def _clean(text: str) -> str:
+    return SURROGATE.sub("\ufffd", text)

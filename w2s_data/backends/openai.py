@@ -1,0 +1,313 @@
+"""Any OpenAI-compatible server: `openai:MODEL@URL`.
+
+URL defaults to OPENAI_BASE_URL, else to OpenAI's own; the key comes from OPENAI_API_KEY and is in
+no fingerprint, message or log. Text prompts go to /completions, chat messages to
+/chat/completions. Seeds are the server's best effort. `tokens` of a sample is exact when
+log-probabilities were asked for or a reply holds one choice, else the reply's mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import itertools
+import os
+import random
+import re
+import threading
+import time
+from collections.abc import Coroutine, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+from w2s_data.backends import Backend, at_least, check_options
+from w2s_data.errors import W2SError
+from w2s_data.rows import Sample, digest
+from w2s_data.store import Request
+
+DEFAULTS: dict[str, Any] = {
+    "concurrency": 32,
+    "retries": 6,
+    "timeout": 600.0,
+    "grace": 10.0,
+    "seed": True,
+    "chat": False,
+}
+OPENAI = "https://api.openai.com/v1"
+COMPLETE = {None, "stop", "eos", "eos_token", "stop_sequence", "end_turn", "tool_calls"}
+TRY_AGAIN = {408, 409, 425, 429}
+FIRST_PAUSE, LONGEST_PAUSE, LONGEST_RETRY_AFTER = 0.5, 60.0, 600.0
+
+
+def load(target: str, **options: Any) -> OpenAI:
+    """The model on a server. `target` is `MODEL` or `MODEL@URL` (up to /v1).
+
+    Options: `concurrency` (requests under way at once), `retries` (of one request), `timeout`
+    (seconds to wait for a reply), `grace` (seconds to wait for what is under way after Ctrl-C or
+    an error), `seed` (False: send none, for servers that refuse it), `chat` (a text prompt becomes
+    one user message).
+    """
+    check_options("openai", options, DEFAULTS)
+    chosen = DEFAULTS | options
+    at_least("concurrency", chosen["concurrency"], 1)
+    for name in ("retries", "timeout", "grace"):
+        at_least(name, chosen[name], 0)
+    return OpenAI(target, **chosen)
+
+
+class Refused(W2SError):
+    """The server said no, or nothing that makes sense; `status` is the reply's, or 0."""
+
+    def __init__(self, message: str, status: int = 0, pause: float | None = None):
+        super().__init__(message)
+        self.status, self.pause = status, pause
+
+
+@dataclass
+class Job:
+    """A request under way, and what has come back so far."""
+
+    position: int
+    request: Request
+    samples: list[Sample] = field(default_factory=list)
+
+
+class OpenAI(Backend):
+    def __init__(
+        self,
+        target: str,
+        concurrency: int,
+        retries: int,
+        timeout: float,
+        grace: float,
+        seed: bool,
+        chat: bool,
+    ):
+        import httpx
+
+        match = re.fullmatch(r"(.+?)@(https?://.+)", target)
+        self.model = match[1] if match else target
+        address = match[2] if match else os.environ.get("OPENAI_BASE_URL") or OPENAI
+        self._url = httpx.URL(address)
+        self._key = os.environ.get("OPENAI_API_KEY", "")
+        self._secrets = [self._key, self._url.password, self._url.query.decode()]
+        self.url = str(self._url.copy_with(username=None, password=None, query=None)).rstrip("/")
+        self.fingerprint = f"openai:{self.model}@{self.url}"
+        self.chat = chat
+        self._concurrency, self._retries, self._seed = concurrency, retries, seed
+        self._timeout, self._grace = timeout, grace
+        self._random = random.Random()
+        self._most = 2**31  # choices a reply may hold, as far as the server has told
+        self._limit_name = "max_tokens"
+        self._reached = self._stopping = False
+
+    def __call__(self, requests: Iterable[Request]) -> Iterator[tuple[int, list[Sample]]]:
+        """Raises W2SError with the server's words when it refuses, or has failed too often.
+
+        Before an error or Ctrl-C goes on its way, no more is asked, and what is under way and
+        comes back within `grace` seconds is yielded, were it less than was asked for.
+        """
+        self._stopping = False
+        asked = enumerate(requests)
+        jobs: dict[Future[None], Job] = {}
+        with _Background(self._client()) as background:
+            try:
+                while True:
+                    for position, request in itertools.islice(asked, self._concurrency - len(jobs)):
+                        job = Job(position, self.stored(request))
+                        jobs[background.start(self._answer(background.client, job))] = job
+                    if not jobs:
+                        return
+                    for future in wait(jobs, return_when=FIRST_COMPLETED).done:
+                        future.result()
+                        job = jobs.pop(future)
+                        yield job.position, job.samples
+            except GeneratorExit:
+                raise
+            except BaseException:
+                self._stopping = True
+                wait(jobs, timeout=self._grace)
+                for job in jobs.values():
+                    if job.samples:
+                        yield job.position, list(job.samples)
+                raise
+
+    def _client(self) -> Any:
+        import httpx
+
+        head = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        pool = httpx.Limits(max_connections=self._concurrency)
+        timeout = httpx.Timeout(self._timeout, connect=min(self._timeout, 20.0), pool=None)
+        return httpx.AsyncClient(headers=head, limits=pool, timeout=timeout)
+
+    async def _answer(self, client: Any, job: Job) -> None:
+        """Ask until there are n samples: a server may give fewer choices than asked for."""
+        request = job.request
+        while (missing := request.n - len(job.samples)) and not self._stopping:
+            first = request.start + len(job.samples)
+            body = self._body(request, first, min(missing, self._most))
+            choices, tokens = await self._reply(client, body)
+            for index, choice in enumerate(choices[:missing], first):
+                job.samples.append(_sample(choice, index, tokens // len(choices), request))
+
+    def _body(self, request: Request, first: int, n: int) -> dict[str, Any]:
+        body: dict[str, Any] = {"model": self.model, "temperature": request.temperature, "n": n}
+        body[self._limit_name] = request.max_tokens
+        text = isinstance(request.prompt, str)
+        body["prompt" if text else "messages"] = request.prompt if text else list(request.prompt)
+        if request.top_p < 1:
+            body["top_p"] = request.top_p
+        if request.stop:
+            body["stop"] = list(request.stop)
+        if request.logprobs:
+            body["logprobs"] = 1 if text else True
+        if self._seed and request.temperature > 0:
+            # Samples that are asked for later must not repeat the first ones.
+            body["seed"] = int(digest("openai", str(request.seed), str(first))[:7], 16)
+        return body
+
+    async def _reply(self, client: Any, body: dict[str, Any]) -> tuple[list[Any], int]:
+        """The choices of one reply and its number of tokens, after as many tries as it takes."""
+        for attempt in itertools.count():
+            try:
+                return await self._ask(client, body)
+            except Refused as refusal:
+                if self._adapted(body, refusal):
+                    continue
+                lost = refusal.status and refusal.status not in TRY_AGAIN and refusal.status < 500
+                tries = self._retries if self._reached or refusal.status else min(2, self._retries)
+                if lost or attempt >= tries or self._stopping:
+                    again = f" (asked {attempt + 1} times)" if attempt else ""
+                    raise W2SError(f"{self.url}: {refusal}{again}") from None
+                await asyncio.sleep(self._pause(attempt, refusal.pause))
+        raise AssertionError
+
+    def _pause(self, attempt: int, told: float | None) -> float:
+        """Exponential back-off with full jitter; never less than the server has told us."""
+        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)
+        return self._random.uniform(0, longest) + min(told or 0.0, LONGEST_RETRY_AFTER)
+
+    def _adapted(self, body: dict[str, Any], refusal: Refused) -> bool:
+        """Whether `body` was changed to what the server's refusal says it would take."""
+        words = str(refusal)
+        if refusal.status not in (400, 422):
+            return False
+        if "max_completion_tokens" in words and "max_tokens" in body:
+            self._limit_name = "max_completion_tokens"
+            body[self._limit_name] = body.pop("max_tokens")
+            return True
+        if body["n"] > 1 and re.search(r"\bn\b", words):
+            self._most = body["n"] = body["n"] // 2
+            return True
+        return False
+
+    async def _ask(self, client: Any, body: dict[str, Any]) -> tuple[list[Any], int]:
+        import httpx
+
+        path = "/completions" if "prompt" in body else "/chat/completions"
+        url = self._url.copy_with(path=self._url.path.rstrip("/") + path)
+        try:
+            reply = await client.post(url, json=body)
+        except httpx.TimeoutException:
+            raise Refused(f"no reply within {self._timeout:g} seconds") from None
+        except (httpx.TransportError, httpx.StreamError, httpx.DecodingError) as error:
+            reason = str(error) or type(error).__name__
+            raise Refused(f"the connection failed: {self._hide(reason)}") from None
+        if reply.status_code != 200:
+            words = f"the server refuses ({reply.status_code}): {self._hide(_words(reply))}"
+            raise Refused(words, reply.status_code, _retry_after(reply.headers))
+        self._reached = True
+        return self._choices(reply)
+
+    def _choices(self, reply: Any) -> tuple[list[Any], int]:
+        try:
+            data = reply.json()
+            choices = [_choice(choice) for choice in data["choices"]]
+            tokens = int((data.get("usage") or {}).get("completion_tokens") or 0)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            choices = []
+        if not choices:
+            words = self._hide(reply.text[:200])
+            raise Refused(f"the server's reply makes no sense: {words!r}", 500)
+        return choices, tokens
+
+    def _hide(self, text: str) -> str:
+        for secret in filter(None, self._secrets):
+            text = text.replace(secret, "***")
+        return text
+
+
+class _Background:
+    """An event loop in a thread of its own, so that it works in notebooks, too."""
+
+    def __init__(self, client: Any):
+        self.client = client
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+
+    def __enter__(self) -> _Background:
+        self.thread.start()
+        return self
+
+    def start(self, work: Coroutine[Any, Any, None]) -> Future[None]:
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._finish(), self.loop).result()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+    async def _finish(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self.client.aclose()
+
+
+def _choice(choice: dict[str, Any]) -> dict[str, Any]:
+    """A choice of either end point as text, finish_reason and (token, log-probability) pairs."""
+    logprobs = choice.get("logprobs") or {}
+    if "message" in choice:
+        text = choice["message"].get("content") or ""
+        pairs = [(one["token"], one["logprob"]) for one in logprobs.get("content") or ()]
+    else:
+        text = choice["text"]
+        pairs = list(zip(logprobs.get("tokens") or (), logprobs.get("token_logprobs") or ()))
+    if not isinstance(text, str):
+        raise TypeError(text)
+    return {"text": text, "finish": choice.get("finish_reason"), "pairs": pairs}
+
+
+def _sample(choice: dict[str, Any], index: int, tokens: int, request: Request) -> Sample:
+    text, pairs = choice["text"], choice["pairs"]
+    cut = min((i for i in map(text.find, filter(None, request.stop)) if i >= 0), default=None)
+    finish = "stop" if cut is not None or choice["finish"] in COMPLETE else "length"
+    sample = Sample(index=index, text=text[:cut], finish=finish, tokens=len(pairs) or tokens)
+    if request.logprobs:
+        if not pairs and text:
+            raise W2SError("the server gives no log-probabilities: sample without logprobs")
+        sample["logprob"] = sum(value for _, value in pairs)
+        sample["logprobs"] = pairs
+    return sample
+
+
+def _words(reply: Any) -> str:
+    """What the server says in an error's body, in one line."""
+    try:
+        data = reply.json()
+        error = data.get("error", data)
+        words = error["message"] if isinstance(error, dict) and "message" in error else error
+    except (ValueError, AttributeError):
+        words = reply.text
+    return " ".join(str(words).split())[:500] or reply.reason_phrase
+
+
+def _retry_after(headers: Any) -> float | None:
+    value = headers.get("retry-after", "")
+    if value.replace(".", "", 1).isdigit():
+        return float(value)
+    when = email.utils.parsedate_to_datetime(value) if re.search(r"\d\d:\d\d", value) else None
+    return max(0.0, when.timestamp() - time.time()) if when else None
