@@ -20,13 +20,14 @@ def canonical(answer: str, policy: Policy | str = DEFAULT, *, compat: str | None
     """
     if published(compat):
         return paper1.published_string(answer)
-    return stable_key(answer, policy_named(policy).case == "fold")
+    policy = policy_named(policy)
+    return _stable_key(answer, policy.case == "fold", policy.lists == "ordered")
 
 
 @lru_cache(maxsize=65536)
-def stable_key(answer: str, fold: bool = True) -> str:
+def _stable_key(answer: str, fold: bool, ordered: bool) -> str:
     """The form's key, marked as verbatim text where the parser would not read it back."""
-    key = form(answer, fold).key
-    if not key or _PLAIN.fullmatch(key) or form(key, fold).key == key:
+    key = form(answer, fold, ordered).key
+    if not key or _PLAIN.fullmatch(key) or form(key, fold, ordered).key == key:
         return key
     return VERBATIM + key

@@ -23,13 +23,14 @@ def equal(a: str, b: str, policy: Policy | str = DEFAULT, *, compat: str | None 
     if published(compat):
         same = paper1.published_string(a) == paper1.published_string(b)
         return Verdict("equal" if same else "different", "published string")
+    policy = policy_named(policy)
     if a == b and _HAS_DIGIT.search(a):
         return _SAME
-    return _decided(a, b, policy_named(policy)) if a <= b else _decided(b, a, policy_named(policy))
+    return _decided(a, b, policy) if a <= b else _decided(b, a, policy)
 
 
 @lru_cache(maxsize=65536)
 def _decided(a: str, b: str, policy: Policy) -> Verdict:
-    fold = policy.case == "fold"
+    reading = policy.case == "fold", policy.lists == "ordered"
     with prove.within(prove.SECONDS):
-        return compare(form(a, fold), form(b, fold), policy)
+        return compare(form(a, *reading), form(b, *reading), policy)

@@ -43,8 +43,11 @@ _WRAPPERS = ("\\boxed", "\\fbox", "\\text", "\\operatorname", "\\ensuremath", "\
 
 
 @lru_cache(maxsize=65536)
-def form(answer: str, fold: bool = True) -> Form:
-    """The form of an answer; `fold` compares words without regard to case. Never raises."""
+def form(answer: str, fold: bool = True, ordered: bool = False) -> Form:
+    """The form of an answer; never raises.
+
+    fold: words are compared without regard to case. ordered: `1, 2` keeps its order.
+    """
     plain = _PLAIN_NUMBER.fullmatch(answer)
     if plain:
         return keyed_value(num(Fraction(plain.group(1).replace(",", ""))))
@@ -56,23 +59,23 @@ def form(answer: str, fold: bool = True) -> Form:
     if len(text) > MAX_CHARACTERS:
         return _too_big(text)
     try:
-        return _form(text, fold)
+        return _form(text, fold, ordered)
     except Malformed:
         return _wordy(text, fold)
     except (TooBig, RecursionError):
         return _too_big(text)
 
 
-def _form(text: str, fold: bool) -> Form:
+def _form(text: str, fold: bool, ordered: bool) -> Form:
     def read(part: str) -> Form:
-        return form(part, fold)
+        return form(part, fold, ordered)
 
     if re.fullmatch(r"\"[^\"]*\"", text):
         return read(text.strip('"'))
     preamble = _PREAMBLE.match(text)
     if preamble and preamble.end() < len(text):
         return read(text[preamble.end() :])
-    found = shape(text, read, fold) if balanced(text) or len(text) < 8 else _broken(text)
+    found = shape(text, read, fold, ordered) if balanced(text) or len(text) < 8 else _broken(text)
     if found is not None:
         return found
     if not balanced(text):

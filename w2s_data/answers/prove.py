@@ -187,7 +187,10 @@ _budget = threading.local()
 
 @contextlib.contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """All proofs inside together take at most so long; the rest of them time out at once."""
+    """All proofs inside together take at most so long; the rest of them time out at once.
+
+    Waiting for a free worker does not count.
+    """
     before = getattr(_budget, "ends", None)
     _budget.ends = time.monotonic() + seconds if before is None else before
     try:
@@ -224,14 +227,16 @@ def ask(question: Reply) -> Reply:
 
 
 def _asked(question: Reply) -> Reply:
-    ends = getattr(_budget, "ends", None)
-    if ends is not None and ends - time.monotonic() < 0.01:
+    began, ends = time.monotonic(), getattr(_budget, "ends", None)
+    if ends is not None and ends - began < 0.01:
         return {"kind": "timeout"}
     pool = _pool()
     try:
         worker = pool.take()
     except OSError as problem:
         return {"kind": "crashed", "why": str(problem)}
+    if ends is not None:
+        ends = _budget.ends = ends + time.monotonic() - began
     reply: Reply = {"kind": "crashed"}
     try:
         left = SECONDS if ends is None else max(0.1, min(SECONDS, ends - time.monotonic()))

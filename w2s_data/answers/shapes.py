@@ -31,13 +31,17 @@ _SIGN = {"\\le": "<=", "\\ge": ">=", "\\ne": "!=", "\\in": "in"}
 _BUILDER = re.compile(r"\s*([a-zA-Z])\s*(?:\\in\s*\\mathbb\s*\{?R\}?\s*)?[|:]\s*(.+)", re.DOTALL)
 
 
-def shape(text: str, read: Read, fold: bool) -> Form | None:
+def shape(text: str, read: Read, fold: bool, ordered: bool) -> Form | None:
     """The form of a text that is one of these shapes, else None. `read` reads its parts."""
     for kind in (_option, _number, _list, _relation, _union, _bracketed, _ratio):
         found = kind(text, read, fold)
         if found is not None:
-            return found
+            return _in_its_order(found) if ordered and found.kind == "list" else found
     return None
+
+
+def _in_its_order(found: Form) -> Form:
+    return found._replace(key=", ".join(item.key for item in found.parts))
 
 
 def _option(text: str, read: Read, fold: bool) -> Form | None:
