@@ -18,7 +18,7 @@ FLOORS = [
     {"build", "score", "exchange"},
     {"cli"},
 ]
-# Packages that are one machine in several files; elsewhere a package's files do not know each other.
+# Packages that are one machine in several files; the files of others do not know each other.
 ENGINES = {"answers", "backends", "tasks"}
 SAME_FLOOR = {("io", "rows"), ("io", "errors"), ("recipe", "factory")}
 
