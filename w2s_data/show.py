@@ -31,7 +31,9 @@ def progress(title: str, total: int | None) -> Iterator[Advance]:
         rich_progress.TimeElapsedColumn(),
         rich_progress.TimeRemainingColumn(),
     )
-    with rich_progress.Progress(*columns, console=Console(stderr=True)) as bar:
+    with rich_progress.Progress(
+        *columns, console=Console(stderr=True), speed_estimate_period=600
+    ) as bar:
         task = bar.add_task(title, total=total)
         yield lambda count: bar.update(task, advance=count)
 
@@ -50,8 +52,8 @@ def _rate_column() -> Any:
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text(f"{speed:,.0f}/s" if speed else "-/s")
+            speed = task.completed / task.elapsed if task.elapsed else 0
+            return Text(f"{speed:,.0f}/s")
 
     return Rate()
 
