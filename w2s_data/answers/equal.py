@@ -8,7 +8,7 @@ from functools import lru_cache
 from w2s_data.answers import compat as paper1
 from w2s_data.answers import prove
 from w2s_data.answers.compare import Verdict, compare
-from w2s_data.answers.forms import form
+from w2s_data.answers.forms import CACHED_CHARACTERS, form
 from w2s_data.answers.policy import DEFAULT, Policy, policy_named, published
 
 _HAS_DIGIT = re.compile(r"\d")
@@ -26,11 +26,15 @@ def equal(a: str, b: str, policy: Policy | str = DEFAULT, *, compat: str | None 
     policy = policy_named(policy)
     if a == b and _HAS_DIGIT.search(a):
         return _SAME
-    return _decided(a, b, policy) if a <= b else _decided(b, a, policy)
+    a, b = min(a, b), max(a, b)
+    short = len(a) + len(b) <= 2 * CACHED_CHARACTERS
+    return (_cached if short else _decided)(a, b, policy)
 
 
-@lru_cache(maxsize=65536)
 def _decided(a: str, b: str, policy: Policy) -> Verdict:
     reading = policy.case == "fold", policy.lists == "ordered"
     with prove.within(prove.SECONDS):
         return compare(form(a, *reading), form(b, *reading), policy)
+
+
+_cached = lru_cache(maxsize=65536)(_decided)

@@ -39,15 +39,21 @@ _PLAIN = (
     "prod pmatrix vmatrix"
 )
 _FUNCTION_WORDS = {*_PLAIN.split(), "dx", "dy", "dt", "du"}
+CACHED_CHARACTERS = 200
 _WRAPPERS = ("\\boxed", "\\fbox", "\\text", "\\operatorname", "\\ensuremath", "\\displaystyle", "")
 
 
-@lru_cache(maxsize=65536)
 def form(answer: str, fold: bool = True, ordered: bool = False) -> Form:
     """The form of an answer; never raises.
 
     fold: words are compared without regard to case. ordered: `1, 2` keeps its order.
     """
+    if len(answer) > CACHED_CHARACTERS:
+        return _fresh(answer, fold, ordered)
+    return _cached(answer, fold, ordered)
+
+
+def _fresh(answer: str, fold: bool, ordered: bool) -> Form:
     plain = _PLAIN_NUMBER.fullmatch(answer)
     if plain:
         return keyed_value(num(Fraction(plain.group(1).replace(",", ""))))
@@ -64,6 +70,9 @@ def form(answer: str, fold: bool = True, ordered: bool = False) -> Form:
         return _wordy(text, fold)
     except (TooBig, RecursionError):
         return _too_big(text)
+
+
+_cached = lru_cache(maxsize=32768)(_fresh)
 
 
 def _form(text: str, fold: bool, ordered: bool) -> Form:

@@ -71,3 +71,16 @@ def square_root(value: Fraction) -> Fraction | None:
     top, bottom = math.isqrt(value.numerator), math.isqrt(value.denominator)
     exact = top * top == value.numerator and bottom * bottom == value.denominator
     return Fraction(top, bottom) if exact else None
+
+
+def taken_out(n: int, prime: int) -> tuple[int, int]:
+    """(n without its factors `prime`, how many there were), in few divisions for any count."""
+    squares, count, factor, each = [], 0, prime, 1
+    while n % factor == 0 and n:
+        n, count = n // factor, count + each
+        squares.append((factor, each))
+        factor, each = factor * factor, 2 * each
+    for factor, each in reversed(squares):
+        if n % factor == 0 and n:
+            n, count = n // factor, count + each
+    return n, count

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from w2s_data.answers.integers import TooBig, decimal_text, prime_powers, square_root
+from w2s_data.answers.integers import TooBig, decimal_text, prime_powers, square_root, taken_out
 
 FOLD_BITS = 8192
 MAX_BITS = 150_000
@@ -86,7 +86,10 @@ def root(node: Node, index: int = 2) -> Node:
 def add(*nodes: Node) -> Node:
     """The sum in normal form: (constant, ((term, coefficient), ...)) sorted by key."""
     if all(n.head == "n" for n in nodes):
-        return num(sum((n.args[0] for n in nodes), Fraction(0)))
+        total = Fraction(0)
+        for n in nodes:
+            total = _bounded(total + n.args[0])
+        return num(total)
     if any(endless(n) or n.head == "undefined" for n in nodes):
         return _endless_sum(nodes)
     constant = Fraction(0)
@@ -149,26 +152,29 @@ def mul(*nodes: Node) -> Node:
     if all(n.head == "n" for n in nodes):
         value = Fraction(1)
         for n in nodes:
-            value *= n.args[0]
-            if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
-                raise TooBig("a product of too many digits")
+            value = _bounded(value * n.args[0])
         return num(value)
     if any(endless(n) or n.head == "undefined" for n in nodes):
         return _endless_product(nodes)
     coefficient = Fraction(1)
     exponents: dict[str, tuple[Node, Node]] = {}
     for node in nodes:
+        if node.head in "n*":
+            coefficient = _bounded(coefficient * node.args[0])
         if node.head == "n":
-            coefficient *= node.args[0]
             continue
-        if node.head == "*":
-            coefficient *= node.args[0]
         for base, exponent in node.args[1] if node.head == "*" else (_factor(node),):
             kept = exponents.get(base.key)
             exponents[base.key] = (base, add(kept[1], exponent) if kept else exponent)
     if coefficient == 0:
         return ZERO
     return _collected(coefficient, exponents)
+
+
+def _bounded(value: Fraction) -> Fraction:
+    if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
+        raise TooBig("a product of too many digits")
+    return value
 
 
 def _factor(node: Node) -> tuple[Node, Node]:
@@ -180,11 +186,11 @@ def _collected(coefficient: Fraction, exponents: dict[str, tuple[Node, Node]]) -
     for base, exponent in exponents.values():
         if exponent.head == "n" and (base.head in "nc+" or exponent.args[0] == 0):
             again = power(base, exponent)
+            if again.head in "n*":
+                coefficient = _bounded(coefficient * again.args[0])
             if again.head == "n":
-                coefficient *= again.args[0]
                 continue
             if again.head == "*":
-                coefficient *= again.args[0]
                 factors.extend(again.args[1])
                 continue
             factors.append(_factor(again))
@@ -209,11 +215,10 @@ def _absorbed(
     for base, exponent in factors:
         proper = exponent.head == "n" and abs(exponent.args[0]) < 1
         if base.head == "n" and base.args[0].denominator == 1 and base.args[0] > 1 and not proper:
-            prime, count = base.args[0].numerator, 0
-            while coefficient.numerator % prime == 0:
-                coefficient, count = coefficient / prime, count + 1
-            while coefficient.denominator % prime == 0:
-                coefficient, count = coefficient * prime, count - 1
+            prime = base.args[0].numerator
+            above, up = taken_out(coefficient.numerator, prime)
+            below, down = taken_out(coefficient.denominator, prime)
+            coefficient, count = Fraction(above, below), up - down
             if count:
                 again = _power(base, add(exponent, num(count)))
                 if again.head == "n":
