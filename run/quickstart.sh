@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Install into .venv and build a DPO set: the bundled questions, answered by the bundled models.
+#
+# 1,000 of the 3,000 questions take under three minutes on two cores; further arguments go to build.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bash "$root/run/install.sh" hf
 export PATH="${VENV:-$root/.venv}/bin:$PATH"
-w2s-data build --stage dpo --task math "$@"
+w2s-data build --stage dpo --task math --limit 1000 "$@"
 echo "The first rows of data/math_reasoning_dpo.jsonl:"
 head -n 3 data/math_reasoning_dpo.jsonl

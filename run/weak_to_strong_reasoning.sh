@@ -11,8 +11,10 @@ set -euo pipefail
 
 task=${TASK:-math} source=${SOURCE:-bundled} backend=${BACKEND:-hf}
 weak_base=${WEAK:-bundled/weak} strong_base=${STRONG:-bundled/strong}
-seeds=${SEEDS:-1 2 3} limit=${LIMIT:-}
+seeds=${SEEDS:-1 2 3}
 out=${OUT:-runs/weak_to_strong_reasoning}
+# The first so many questions; 1,000 of the bundled ones take an hour on one core.
+limit=${LIMIT-$([[ $source == bundled ]] && echo 1000)}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 w2s=$(realpath "$(command -v "${W2S:-w2s-data}")")
 llamafactory=$(realpath "$(command -v "${TRAIN:-llamafactory-cli}")")
@@ -63,7 +65,7 @@ for seed in $seeds; do
 
     # Stage II: the student's confident majorities against the weak answers, by DPO and by ORPO.
     for stage in dpo orpo; do
-        build --stage "$stage" --name "$stage" --set max_pairs="${MAX_PAIRS:-3}" \
+        build --stage "$stage" --name "$stage" --set max_pairs="${MAX_PAIRS:-1}" \
             --weak "$weak" --student "$student"
         train "$stage"
         examine "$stage" "$backend:$strong_base+saves/$stage"

@@ -81,6 +81,7 @@ _CPU = {
     "save_strategy": "no",
     "per_device_train_batch_size": 8,
     "gradient_accumulation_steps": 2,
+    "num_train_epochs": 2.0,
 }
 _RATES = {
     "lf": {"full": 1e-5, "lora": 1e-4, "preference": 5e-6},
