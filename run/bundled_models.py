@@ -3,7 +3,10 @@
     python run/bundled_models.py documents       tokenizer and pre-training text, 4 minutes
     python run/bundled_models.py train strong    40 minutes on one core; likewise weak, middle
     python run/bundled_models.py install         copy the bases into w2s_data/bundled/models
+    SEEDS=1 LIMIT=1500 OUT=build/taught bash run/weak_to_strong_reasoning.sh
+    python run/bundled_models.py adapters --out build/taught/seed-1
 
+The last two lines teach the weak base and make the stage-I student, by the method's own protocol.
 Every base reads documents of solved problems from the seeded world (w2s_data.world),
 each document in one consistent answer style; `Question:` / `Answer:` / `The answer is:`
 is one style among many, so that shots call it up and a bare question does not.
@@ -20,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -463,11 +467,25 @@ def install(given):
             shutil.copytree(given.out / name, MODELS / name, dirs_exist_ok=True)
 
 
+def adapters(given):
+    """The taught weak model and the stage-I student of a narrative's seed, in bfloat16."""
+    for source, name, base in (("floor", "weak_taught", "weak"), ("stage1", "student", "strong")):
+        folder, target = given.out / "saves" / source, MODELS / name
+        target.mkdir(exist_ok=True)
+        weights = load_file(folder / "adapter_model.safetensors")
+        halved = {key: value.to(torch.bfloat16) for key, value in weights.items()}
+        save_file(halved, target / "adapter_model.safetensors", metadata={"format": "pt"})
+        config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
+        config["base_model_name_or_path"] = f"bundled/{base}"
+        text = json.dumps(config, indent=2, sort_keys=True) + "\n"
+        (target / "adapter_config.json").write_text(text, "utf-8")
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    actions = {f.__name__: f for f in (documents, train, install)}
+    actions = {f.__name__: f for f in (documents, train, install, adapters)}
     parser.add_argument("action", choices=actions)
     parser.add_argument("name", nargs="?", choices=list(SIZES), default="strong")
     parser.add_argument("--out", type=Path, default=Path("build/bundled_models"))
