@@ -156,23 +156,6 @@ def _id(record: Row) -> str | None:
     return value if value and value.strip() else None
 
 
-def describe(task: Task) -> str:
-    """The task as text for a terminal: its prompt, answer key, sources and default models."""
-    from w2s_data.prompts import render
-
-    lines = [task.title, "", f"answer key   {task.answer_key}", f"stop         {task.stop}"]
-    lines += [f"max tokens   {task.max_tokens}", "", "prompt"]
-    lines += [f"  {line}" for line in render(task.prompt, question="...").splitlines()]
-    lines += ["", "splits"]
-    for split in SPLITS:
-        hub = task.hub.get(split)
-        where = [f"hub {hub.path} ({hub.split})"] if hub else []
-        where += ["bundled"] if split in task.files else []
-        lines.append(f"  {split:10} {', '.join(where) or 'none'}")
-    lines += ["", "models" if task.roles else "no default models"]
-    return "\n".join(lines + [f"  {role:10} {spec}" for role, spec in task.roles.items()])
-
-
 def file_records(path: str | Path) -> Iterator[tuple[str, Row]]:
     """Yield (`file:line`, record) of a jsonl, json, csv or parquet file."""
     for line, record in read_rows(path):
