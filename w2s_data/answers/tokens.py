@@ -84,6 +84,7 @@ _ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{(?:bmatrix|matrix|Bmatrix|smallmat
 _ARRAY_COLUMNS = re.compile(r"(\\begin\{pmatrix\})\s*\{[clr|\s]*\}")
 _ENDINGS = re.compile(r"(?:</s>|<\|[a-z_]{2,20}\|>|<eos>)\s*$")
 _JOINED = re.compile(r"(?<=\d)(?:\{,\}|,\s?\\!|\\,|\\!,?)\s*(?=\d{3}(?!\d))")
+_TIMES = re.compile(r"(?<=\d)\s*[xX]\s*(?=\d)")
 _PLAIN = re.compile(r"[-+0-9./ ]*")
 
 
@@ -107,6 +108,7 @@ def clean(text: str) -> str:
             text = text.replace(mark, " ")
     elif "{,}" in text:
         text = _JOINED.sub("", text)
+    text = _TIMES.sub("*", text) if "x" in text or "X" in text else text
     return _trim(text.replace("$", " " if " $" in text else ""))
 
 
