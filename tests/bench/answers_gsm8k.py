@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import time
 from collections import Counter
 from fractions import Fraction
@@ -46,7 +47,7 @@ def ours(response: str, gold: str) -> bool:
 
 
 def main() -> None:
-    data = responses()
+    everything = responses()
     graders = {"w2s_data": ours}
     try:
         from math_verify import parse, verify
@@ -56,6 +57,7 @@ def main() -> None:
         print("math-verify is not installed")
     speeds = {}
     for name, grade in graders.items():
+        data = everything if name == "w2s_data" else everything[:: int((*sys.argv, "10")[1])]
         began, kinds = time.process_time(), Counter[str]()
         verdicts = [grade(response, gold) for response, gold in data]
         speeds[name] = len(data) / (time.process_time() - began)

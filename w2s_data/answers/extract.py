@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from w2s_data.answers import compat as paper1
 from w2s_data.answers.policy import published
 from w2s_data.errors import unknown
 
 
-@dataclass(frozen=True)
-class Extracted:
+class Extracted(NamedTuple):
     """A declared answer: its text, the pattern that found it, and text[start:end] it came from."""
 
     answer: str
@@ -24,6 +23,7 @@ class Extracted:
 Rule = Callable[[str], Extracted | None]
 
 _RUN_ON = re.compile(r"\n\s*(?:Question|Q|Problem|User|Human|### ?Instruction)\s*:")
+_OTHERS = re.compile(r"User|Human|Instruction")
 _ENDS = ("</s>", "<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<eos>")
 _LOOP_REPEATS = 8
 _LOOP_PERIOD = 400
@@ -46,13 +46,12 @@ def extract(rule: str, text: str, *, compat: str | None = None) -> Extracted | N
 
 def _said(text: str) -> str:
     """The part of a response before it invents another question, ends, or starts to loop."""
-    run_on = _RUN_ON.search(text)
-    if run_on:
-        text = text[: run_on.start()]
-    for mark in _ENDS:
-        cut = text.find(mark)
-        if cut >= 0:
-            text = text[:cut]
+    if "Question" in text or "\nQ" in text or "Problem" in text or _OTHERS.search(text):
+        run_on = _RUN_ON.search(text)
+        text = text[: run_on.start()] if run_on else text
+    if ">" in text:
+        for mark in _ENDS:
+            text = text.partition(mark)[0]
     return text[: _loop_start(text)]
 
 
@@ -84,14 +83,18 @@ def _same_block(text: str, end: int, period: int) -> bool:
 # --- declarations that are followed by the answer -------------------------------------------
 
 _HASHES = re.compile(r"####[ \t]*:?[ \t]*")
-_THE_ANSWER = re.compile(r"(?i)\b(?:the|my)\s+(?:final\s+|correct\s+)?answer\s+is\s*:?[ \t]*")
+_THE_ANSWER = re.compile(r"\b(?i:(?:the|my)\s+(?:final\s+|correct\s+)?answer\s+is)\s*:?[ \t]*")
 _ANSWER = re.compile(r"(?im)^[ \t]*\**(?:final\s+)?answer\**[ \t]*:\**[ \t]*")
 _NEXT_SENTENCE = re.compile(r"\.\s+(?=[A-Z$\\])|(?<=[.!?])\s+(?=[A-Z])")
 _CUT_OFF = re.compile(r"(?:[-+*/=^_\\(\[{<>,:]|\\(?:frac|sqrt|times|cdot|left|cup))\s*$")
 
 
-def _after(pattern: re.Pattern[str], where: str) -> Rule:
+def _after(pattern: re.Pattern[str], where: str, sign: str = "") -> Rule:
+    """What follows the last match of a pattern; `sign` is in every match, for a quick look."""
+
     def rule(text: str) -> Extracted | None:
+        if sign not in text and sign.upper() not in text:
+            return None
         marks = list(pattern.finditer(text))
         if not marks:
             return None
@@ -126,6 +129,8 @@ def _sentence_end(text: str, start: int, end: int) -> int:
 
 def _open_brackets(text: str) -> bool:
     """Whether a brace or an environment is still open at the end of the text."""
+    if "{" not in text:
+        return False
     plain = text.replace("\\\\", "").replace("\\{", "").replace("\\}", "")
     begun, ended = plain.count("\\begin{"), plain.count("\\end{")
     return plain.count("{") > plain.count("}") or begun > ended
@@ -133,6 +138,8 @@ def _open_brackets(text: str) -> bool:
 
 def _trimmed(text: str, start: int, end: int, where: str) -> Extracted | None:
     answer = text[start:end]
+    if answer.isdecimal():
+        return Extracted(answer, where, start, end)
     if _open_brackets(answer):
         return None
     start += len(answer) - len(answer.lstrip())
@@ -153,6 +160,8 @@ _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=[{\s\d\w\\])")
 def _boxed(text: str) -> Extracted | None:
     """The last outermost box; one that never closes was cut off and declares nothing."""
     found, covered = None, 0
+    if "box" not in text:
+        return None
     for mark in _BOX.finditer(text):
         if mark.start() < covered:
             continue
@@ -252,9 +261,11 @@ def _first_of(*rules: Rule) -> Rule:
     return rule
 
 
-_GSM8K = _first_of(_after(_HASHES, "####"), _after(_THE_ANSWER, "The answer is"))
-_MATH = _first_of(_after(_THE_ANSWER, "The answer is"), _boxed, _after(_HASHES, "####"))
-_OPEN = _first_of(_after(_THE_ANSWER, "The answer is"), _after(_ANSWER, "Answer:"), _first_line)
+_HASHED = _after(_HASHES, "####", "####")
+_DECLARED = _after(_THE_ANSWER, "The answer is", "nswer")
+_GSM8K = _first_of(_HASHED, _DECLARED)
+_MATH = _first_of(_DECLARED, _boxed, _HASHED)
+_OPEN = _first_of(_DECLARED, _after(_ANSWER, "Answer:", "nswer"), _first_line)
 
 RULES: dict[str, Rule] = {
     "gsm8k": _GSM8K,
