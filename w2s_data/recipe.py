@@ -85,7 +85,7 @@ _CPU = {
 }
 _RATES = {
     "lf": {"full": 1e-5, "lora": 1e-4, "preference": 5e-6},
-    "bundled": {"full": 5e-4, "lora": 2e-3, "preference": 5e-4},
+    "bundled": {"full": 5e-4, "lora": 2e-3, "preference": 1e-4},
 }
 _ALICE = {
     "learning_rate": 1e-5,

@@ -7,7 +7,8 @@ its confident majorities into contrastive pairs against or for the weak answer.
 
 Departures from the published code: answers are compared by the answer engine instead of as
 strings; an empty answer has no vote and agrees with nothing; a demonstration is never shown to its
-own question; a pair's two answers are proven different. `compat="w2s-reasoning"` brings back the
+own question; a pair's two answers are proven different; a response ends where it declares its
+answer. `compat="w2s-reasoning"` brings back the
 published strings, empty answers included.
 """
 
@@ -24,6 +25,7 @@ from w2s_data.methods import Count, Share, Stage, Temperature
 from w2s_data.prompts import render
 from w2s_data.rows import Row, digest, drop, keep, rng
 from w2s_data.steps.sample import Sampler
+from w2s_data.tasks import Task
 
 Compat = Literal["", "w2s-reasoning"]
 
@@ -48,17 +50,17 @@ def consistent_answers(
     """
     if side == "naive":
         for row in weak(rows, "weak"):
-            yield _naive(row)
+            yield _naive(row, weak.task, compat)
         return
     answered = Spool(weak(rows, "weak"))
-    shown = _demonstrations(answered, weak.task.rule, shots, demonstrations, seed)
+    shown = _demonstrations(answered, weak.task, shots, demonstrations, seed)
 
     def few_shot(row: Row) -> str:
         others = [pair for row_id, *pair in shown if row_id != row["id"]]
         return render(strong.task.prompt, question=row["question"], demonstrations=others[:shots])
 
     for row in strong(answered, "icl", prompt=few_shot):
-        yield _intersect(row, weak.task.rule, side, compat)
+        yield _intersect(row, weak.task, side, compat)
 
 
 def contrastive_pairs(
@@ -85,7 +87,10 @@ def contrastive_pairs(
     """
     sampled = student(weak(rows, "weak"), "samples", n=n, temperature=temperature, top_p=top_p)
     for row in sampled:
-        ballot = _ballot(row, student.task.rule, compat)
+        samples = [tidy(sample["text"], student.task, compat) for sample in row["samples"]]
+        weak_text = tidy(row["weak"][0]["text"], student.task, compat)
+        row = row | {"weak": weak_text, "samples": samples}
+        ballot = _ballot(row, student.task, compat)
         yield _contrast(row, ballot, confidence, overrule, max_pairs, seed)
 
 
@@ -98,26 +103,33 @@ STAGES = {
 }
 
 
-def tidy(text: str) -> str:
-    """A response as the paper trains on it: no blanks around it, no final dot."""
-    return text.strip().removesuffix(".")
+def tidy(text: str, task: Task, compat: Compat = "") -> str:
+    """A response as the paper trains on it: no blanks around it, no final dot.
+
+    It ends with the line that declares the answer: a base model goes on with the next question.
+    The published responses keep what follows.
+    """
+    text = text.strip()
+    if not compat and (key := text.find(task.answer_key)) >= 0:
+        text = text[: key + len(text[key:].partition("\n")[0])].rstrip()
+    return text.removesuffix(".")
 
 
-def _answer(rule: str, text: str, compat: Compat) -> str:
+def _answer(text: str, task: Task, compat: Compat) -> str:
     """The declared answer, "" for none."""
-    found = extract(rule, text, compat=compat or None)
+    found = extract(task.rule, text, compat=compat or None)
     return found.answer if found else ""
 
 
-def _naive(row: Row) -> Row:
-    response = tidy(row["weak"][0]["text"])
+def _naive(row: Row, task: Task, compat: Compat) -> Row:
+    response = tidy(row["weak"][0]["text"], task, compat)
     if not response:
         return drop(row, "weak: empty response")
     return keep(row, {"response": response, "side": "weak"})
 
 
 def _demonstrations(
-    rows: Iterable[Row], rule: str, shots: int, by_hand: tuple[str, ...], seed: int
+    rows: Iterable[Row], task: Task, shots: int, by_hand: tuple[str, ...], seed: int
 ) -> list[tuple[str, str, str]]:
     """(id, question, weak response) of `shots` rows, and a spare for a demonstration's own turn.
 
@@ -128,22 +140,22 @@ def _demonstrations(
     for row_id in by_hand:
         if row_id not in picked:
             raise W2SError(f"demonstrations: no question has the id {row_id!r}")
-    drawable = (row for row in rows if row["id"] not in picked and _complete(row, rule))
+    drawable = (row for row in rows if row["id"] not in picked and _complete(row, task))
     drawn = heapq.nsmallest(
         shots + 1, drawable, key=lambda row: digest("demonstration", str(seed), row["id"])
     )
     shown = [picked[row_id] for row_id in by_hand] + drawn
-    return [(r["id"], r["question"], tidy(r["weak"][0]["text"])) for r in shown[: shots + 1]]
+    return [(r["id"], r["question"], tidy(r["weak"][0]["text"], task)) for r in shown[: shots + 1]]
 
 
-def _complete(row: Row, rule: str) -> bool:
+def _complete(row: Row, task: Task) -> bool:
     sample = row["weak"][0]
-    return sample["finish"] == "stop" and extract(rule, sample["text"]) is not None
+    return sample["finish"] == "stop" and extract(task.rule, sample["text"]) is not None
 
 
-def _intersect(row: Row, rule: str, side: str, compat: Compat) -> Row:
-    responses = {name: tidy(row[name][0]["text"]) for name in ("weak", "icl")}
-    answers = {name: _answer(rule, text, compat) for name, text in responses.items()}
+def _intersect(row: Row, task: Task, side: str, compat: Compat) -> Row:
+    responses = {name: tidy(row[name][0]["text"], task, compat) for name in ("weak", "icl")}
+    answers = {name: _answer(text, task, compat) for name, text in responses.items()}
     for name, answer in answers.items():
         if not answer and not compat:
             return drop(row, f"{name}: no answer")
@@ -151,9 +163,7 @@ def _intersect(row: Row, rule: str, side: str, compat: Compat) -> Row:
     if verdict.kind != "equal":
         return drop(row, f"answers {verdict.kind}")
     sides = ("weak", "icl") if side == "hybrid" else (side,)
-    return keep(
-        row, *({"prompt": row["prompt"], "response": responses[s], "side": s} for s in sides)
-    )
+    return keep(row, *({"response": responses[s], "side": s} for s in sides))
 
 
 class Ballot(NamedTuple):
@@ -165,9 +175,9 @@ class Ballot(NamedTuple):
     samples: list[str]
 
 
-def _ballot(row: Row, rule: str, compat: Compat) -> Ballot:
+def _ballot(row: Row, task: Task, compat: Compat) -> Ballot:
     """Stand is "equal", "different", "undecided" or, without an answer, "silent"."""
-    answers = [_answer(rule, tidy(sample["text"]), compat) for sample in row["samples"]]
+    answers = [_answer(text, task, compat) for text in row["samples"]]
     counted = vote(answers, compat=compat or None)
 
     majority = counted.answer or ""
@@ -177,7 +187,7 @@ def _ballot(row: Row, rule: str, compat: Compat) -> Ballot:
             return "silent"
         return equal(answer, majority, compat=compat or None).kind
 
-    weak = _answer(rule, tidy(row["weak"][0]["text"]), compat)
+    weak = _answer(row["weak"], task, compat)
     return Ballot(majority, counted.confidence, stand(weak), [stand(a) for a in answers])
 
 
@@ -200,7 +210,7 @@ def _contrast(
     agrees = ballot.weak == "equal"
     if not agrees and ballot.confidence < overrule:
         return drop(row, "confidence too low to overrule the weak answer")
-    weak = tidy(row["weak"][0]["text"])
+    weak = row["weak"]
     others = _texts(row, ballot, "different" if agrees else "equal")
     if not others:
         return drop(row, "too easy: no sample has another answer")
@@ -215,5 +225,5 @@ def _contrast(
 
 def _texts(row: Row, ballot: Ballot, stand: str) -> list[str]:
     """The distinct responses of the samples with this stand to the majority."""
-    texts = (tidy(sample["text"]) for sample in row["samples"])
-    return list(dict.fromkeys(text for text, s in zip(texts, ballot.samples) if s == stand))
+    stands = zip(row["samples"], ballot.samples)
+    return list(dict.fromkeys(text for text, found in stands if found == stand))
