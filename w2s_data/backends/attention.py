@@ -1,8 +1,9 @@
-"""Attention of many samples to one prompt whose keys and values are kept once.
+"""Attention of many samples to prompts whose keys and values are kept once.
 
-n samples of a prompt would each read their own copy of the prompt's keys and values; on a small
-model that is most of the work. Here the n queries meet the prompt's states in one product, and
-their own tokens' states in another; one softmax over both makes the result exact.
+Each sample would read its own copy of its prompt's keys and values; on a small model that is most
+of the work. Here all samples meet the states of the prompts' common beginning (worked examples) in
+one product, the samples of one prompt meet the rest of it in another, and each its own tokens in a
+third; one softmax over all three makes the result exact.
 """
 
 from __future__ import annotations
@@ -27,14 +28,16 @@ BLOCK = 16
 class Sharing:
     """Which row of the batch is a sample of which prompt: row -> slot = prompt * width + place."""
 
-    def __init__(self, prompts: Tensor, mask: Tensor):
-        """`prompts` [rows] has each row's prompt, `mask` [prompts, length] is 0 at padding."""
+    def __init__(self, prompts: Tensor, mask: Tensor, common: int):
+        """`prompts` [rows] has each row's prompt; `common` is the number of tokens that all begin
+        with, and `mask` [prompts, length] is 0 at the padding after them."""
+        mask = mask[:, common:]
         counts = torch.bincount(prompts, minlength=len(mask))
         order = prompts.argsort(stable=True)
         first = counts.cumsum(0) - counts
         place = torch.empty_like(prompts)
         place[order] = torch.arange(len(prompts), device=prompts.device) - first[prompts[order]]
-        self.prompts, self.width = len(mask), int(counts.max())
+        self.common, self.prompts, self.width = common, len(mask), int(counts.max())
         self.slots = prompts * self.width + place
         self.bias = torch.zeros(mask.shape, device=mask.device).masked_fill_(mask == 0, -torch.inf)
 
@@ -78,15 +81,18 @@ class SharedLayer(DynamicLayer):
         assert keys is not None
         assert values is not None
         self.dtype, self.device, self.is_initialized = keys.dtype, keys.device, True
-        self.sharing = sharing
-        self.prompt_keys, self.prompt_values = keys.contiguous(), values.contiguous()
-        self.read, self.written = keys.shape[2], 0
+        self.sharing, self.written = sharing, 0
+        common, self.read = sharing.common, keys.shape[2] - sharing.common
+        self.common_keys = keys[0, :, :common].contiguous()
+        self.common_values = values[0, :, :common].contiguous()
+        self.prompt_keys = keys[:, :, common:].contiguous()
+        self.prompt_values = values[:, :, common:].contiguous()
         self.keys = self.values = keys.new_zeros(
             len(sharing.slots), keys.shape[1], 0, keys.shape[3]
         )
 
     def get_seq_length(self) -> int:
-        return self.read + self.written
+        return self.sharing.common + self.read + self.written
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> Any:
         if self.written == self.keys.shape[2]:
@@ -111,20 +117,32 @@ class SharedLayer(DynamicLayer):
     def attend(self, query: Tensor, scaling: float) -> Tensor:
         """[rows, heads, 1, size] -> [rows, 1, heads, size]."""
         rows, heads, _, size = query.shape
-        kept = self.keys.shape[1]
-        query = (query * scaling).view(rows, kept, heads // kept, size)
-        share = self.sharing
+        kept, share = self.keys.shape[1], self.sharing
+        group = heads // kept
+        query = (query * scaling).view(rows, kept, group, size)
+
+        first = torch.bmm(_by_head(query), self.common_keys.transpose(1, 2))
+        first = first.view(kept, rows, group, share.common).transpose(0, 1)
         far = torch.bmm(share.spread(query), self.prompt_keys.flatten(0, 1).transpose(1, 2))
         far = far.view(share.prompts, -1, self.read) + share.bias[:, None].to(far.dtype)
         near = torch.bmm(query.flatten(0, 1), self.keys.flatten(0, 1).transpose(1, 2))
-        near = near.view(rows, kept, -1, near.shape[-1])
+        near = near.view(rows, kept, group, -1)
         near[..., self.written :] = -torch.inf
-        both = torch.cat([share.gather(far, kept), near], dim=-1)
-        both = both.softmax(dim=-1, dtype=torch.float32).to(query.dtype)
-        far, near = both.split([self.read, near.shape[-1]], dim=-1)
-        out = torch.bmm(near.flatten(0, 1), self.values.flatten(0, 1)).view(query.shape)
+
+        weights = torch.cat([first, share.gather(far, kept), near], dim=-1)
+        weights = weights.softmax(dim=-1, dtype=torch.float32).to(query.dtype)
+        first, far, near = weights.split([share.common, self.read, near.shape[-1]], dim=-1)
+
+        first = torch.bmm(_by_head(first), self.common_values)
         far = torch.bmm(share.spread(far), self.prompt_values.flatten(0, 1))
-        return (out + share.gather(far, kept)).view(rows, 1, heads, size)
+        near = torch.bmm(near.flatten(0, 1), self.values.flatten(0, 1))
+        out = first.view(kept, rows, group, size).transpose(0, 1) + share.gather(far, kept)
+        return (out + near.view(query.shape)).reshape(rows, 1, heads, size)
+
+
+def _by_head(rows: Tensor) -> Tensor:
+    """[rows, heads, group, x] -> [heads, rows * group, x]."""
+    return rows.transpose(0, 1).flatten(1, 2)
 
 
 def attention(
@@ -138,9 +156,16 @@ def attention(
 
 
 def share_prompts(model: Any) -> bool:
-    """Let `model` attend in this way, if its architecture is known to allow it."""
-    config = model.config
-    if config.model_type not in PLAIN:
+    """Let `model` attend in this way, if its architecture is known to allow it.
+
+    Sliding windows do not: some of these architectures come with and without them.
+    """
+    if model.config.model_type not in PLAIN:
+        return False
+    with torch.inference_mode():
+        ids = torch.zeros(1, 1, dtype=torch.long, device=model.device)
+        cache = model(input_ids=ids, use_cache=True).past_key_values
+    if any(type(layer) is not DynamicLayer for layer in cache.layers):
         return False
     AttentionInterface.register(NAME, attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)

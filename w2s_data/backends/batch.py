@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
-from transformers.cache_utils import DynamicLayer
 
 from w2s_data.backends.attention import SharedLayer, Sharing
 from w2s_data.backends.gumbel import choose, gumbel
@@ -66,20 +66,34 @@ class Batch:
         """Each different beginning is read once, then repeated for the drafts that share it."""
         beginnings: dict[tuple[int, ...], int] = {}
         rows = [beginnings.setdefault((*d.prompt, *d.tokens), len(beginnings)) for d in self.drafts]
+        common = _common(beginnings) if self.engine.shares else 0
         self.length = max(map(len, beginnings))
-        ids = self.engine.on_device([[0] * (self.length - len(b)) + list(b) for b in beginnings])
+        ids = torch.zeros(len(beginnings), self.length, dtype=torch.long)
         mask = torch.ones(len(beginnings), self.length + horizon, dtype=torch.long)
         for row, beginning in enumerate(beginnings):
-            mask[row, : self.length - len(beginning)] = 0
-        mask = mask.to(self.engine.device)
+            start = self.length - len(beginning) + common
+            ids[row, :common] = torch.tensor(beginning[:common])
+            ids[row, start:] = torch.tensor(beginning[common:])
+            mask[row, common:start] = 0
+        ids, mask = ids.to(self.engine.device), mask.to(self.engine.device)
         positions = (mask[:, : self.length].cumsum(-1) - 1).clamp(min=0)
-        logits, self.cache = self.engine.read(ids, mask[:, : self.length], positions, None)
+        cache, seen = None, mask[:, : self.length]
+        if common:
+            first = slice(0, 1), slice(0, common)
+            _, cache = self.engine.read(ids[first], seen[first], positions[first], None)
+            for layer in cache.layers:
+                layer.keys, layer.values = (
+                    states.expand(len(ids), -1, -1, -1) for states in (layer.keys, layer.values)
+                )
+        self.logits, self.cache = self.engine.read(
+            ids[:, common:], seen, positions[:, common:], cache
+        )
         where = self.engine.on_device(rows)
-        self.logits, self.mask, self.position = logits[where], mask[where], positions[where, -1]
+        self.logits, self.mask = self.logits[where], mask[where]
+        self.position = positions[where, -1]
         self.sharing: Sharing | None = None
-        plain = all(type(layer) is DynamicLayer for layer in self.cache.layers)
-        if self.engine.shares and plain:
-            self.sharing = Sharing(where, mask[:, : self.length])
+        if self.engine.shares:
+            self.sharing = Sharing(where, seen, common)
             self.cache.layers = [SharedLayer(layer, self.sharing) for layer in self.cache.layers]
         else:
             self.cache.batch_select_indices(where)
@@ -164,6 +178,15 @@ class Batch:
         for row in rows:
             self._keep(row)
         return [self.drafts[row] for row in rows]
+
+
+def _common(beginnings: Iterable[tuple[int, ...]]) -> int:
+    """How many tokens all of several beginnings share, less than any has; 0 for a few."""
+    least, most = min(beginnings), max(beginnings)
+    pairs = enumerate(zip(least, most))
+    same = next((i for i, (a, b) in pairs if a != b), min(len(least), len(most)))
+    same = min(same, min(map(len, beginnings)) - 1)
+    return same if same >= 16 and least != most else 0
 
 
 def _words(key: int) -> list[int]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from w2s_data.errors import W2SError
-from w2s_data.store import SURROGATE, Prompt, Request
+from w2s_data.rows import Message, Prompt
+from w2s_data.store import SURROGATE, Request
 
 
 def tokens_of(tokenizer: Any, prompt: Prompt, name: str) -> list[int]:
@@ -15,10 +17,10 @@ def tokens_of(tokenizer: Any, prompt: Prompt, name: str) -> list[int]:
     if it refuses the messages.
     """
     if isinstance(prompt, str):
-        return list(tokenizer(_clean(prompt))["input_ids"]) or [_first(tokenizer, name)]
+        return list(tokenizer(clean(prompt))["input_ids"]) or [_first(tokenizer, name)]
     if not tokenizer.chat_template:
         raise W2SError(f"{name} has no chat template: send it text, not chat messages")
-    messages = [{key: _clean(value) for key, value in message.items()} for message in prompt]
+    messages = clean_messages(prompt)
     go_on = messages[-1]["role"] == "assistant"
     how = {"add_generation_prompt": not go_on, "continue_final_message": go_on}
     try:
@@ -54,5 +56,10 @@ def _first(tokenizer: Any, name: str) -> int:
     raise W2SError(f"the tokenizer of {name} makes no token of an empty prompt")
 
 
-def _clean(text: str) -> str:
+def clean_messages(messages: Iterable[Message]) -> list[Message]:
+    return [{key: clean(value) for key, value in message.items()} for message in messages]
+
+
+def clean(text: str) -> str:
+    """Lone surrogates, which no model and no server takes, as U+FFFD."""
     return SURROGATE.sub("\ufffd", text)

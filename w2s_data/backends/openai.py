@@ -9,11 +9,13 @@ log-probabilities were asked for or a reply holds one choice, else the reply's m
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import email.utils
 import itertools
 import os
 import random
 import re
+import signal
 import threading
 import time
 from collections.abc import Coroutine, Iterable, Iterator
@@ -22,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from w2s_data.backends import Backend, at_least, check_options
+from w2s_data.backends.encode import clean, clean_messages
 from w2s_data.errors import W2SError
 from w2s_data.rows import Sample, digest
 from w2s_data.store import Request
@@ -111,7 +114,7 @@ class OpenAI(Backend):
         self._stopping = False
         asked = enumerate(requests)
         jobs: dict[Future[None], Job] = {}
-        with _Background(self._client()) as background:
+        with _Background(self._client()) as background, _interruptible() as interrupted:
             try:
                 while True:
                     for position, request in itertools.islice(asked, self._concurrency - len(jobs)):
@@ -119,7 +122,9 @@ class OpenAI(Backend):
                         jobs[background.start(self._answer(background.client, job))] = job
                     if not jobs:
                         return
-                    for future in wait(jobs, return_when=FIRST_COMPLETED).done:
+                    if interrupted.is_set():
+                        raise KeyboardInterrupt
+                    for future in wait(jobs, timeout=0.5, return_when=FIRST_COMPLETED).done:
                         future.result()
                         job = jobs.pop(future)
                         yield job.position, job.samples
@@ -154,14 +159,16 @@ class OpenAI(Backend):
     def _body(self, request: Request, first: int, n: int) -> dict[str, Any]:
         body: dict[str, Any] = {"model": self.model, "temperature": request.temperature, "n": n}
         body[self._limit_name] = request.max_tokens
-        text = isinstance(request.prompt, str)
-        body["prompt" if text else "messages"] = request.prompt if text else list(request.prompt)
+        if isinstance(request.prompt, str):
+            body["prompt"] = clean(request.prompt)
+        else:
+            body["messages"] = clean_messages(request.prompt)
         if request.top_p < 1:
             body["top_p"] = request.top_p
         if request.stop:
             body["stop"] = list(request.stop)
         if request.logprobs:
-            body["logprobs"] = 1 if text else True
+            body["logprobs"] = 1 if "prompt" in body else True
         if self._seed and request.temperature > 0:
             # Samples that are asked for later must not repeat the first ones.
             body["seed"] = int(digest("openai", str(request.seed), str(first))[:7], 16)
@@ -265,6 +272,28 @@ class _Background:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await self.client.aclose()
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """The first Ctrl-C, wherever it hits, is an event; the second one is a KeyboardInterrupt."""
+    pressed = threading.Event()
+
+    def press(*_: object) -> None:
+        pressed.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+    if ours:
+        signal.signal(signal.SIGINT, press)
+    try:
+        yield pressed
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _choice(choice: dict[str, Any]) -> dict[str, Any]:

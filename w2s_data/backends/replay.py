@@ -18,8 +18,8 @@ from typing import Any
 from w2s_data.backends import Backend, check_options
 from w2s_data.errors import W2SError
 from w2s_data.io import file_hash, read_rows
-from w2s_data.rows import Row, Sample, digest
-from w2s_data.store import Prompt, Request
+from w2s_data.rows import Prompt, Row, Sample, digest
+from w2s_data.store import Request
 
 OPTIONS = ("prompt_field", "response_field", "sample_field")
 FIELDS = ("prompt", "response", "sample")
