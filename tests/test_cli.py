@@ -120,6 +120,8 @@ WRONG = {
     "no gold": (("score", "responses.jsonl", "--task", "gsm8k"), "has no bundled questions"),
     "out": ((*DPO, "--out", "questions.jsonl"), "cannot be written"),
     "store": ((*DPO, "--store", "questions.jsonl"), "response store cannot be opened"),
+    "chat": ((*DPO, "--option", "chat=true"), "chat=true and --template NAME go together"),
+    "template": ((*DPO, "--template", "qwen"), "chat=true and --template NAME go together"),
     "limit": ((*DPO, "--limit", "0"), "limit must be >= 1, was: 0"),
     "source": (("build", "--source", "hup"), "unknown source 'hup': did you mean 'hub'?"),
     "split": (("build", "--split", "train2"), "did you mean 'train_2'?"),

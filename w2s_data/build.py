@@ -158,14 +158,16 @@ def build(
     store: str | Path = STORE,
     format: str = "alpaca",
     finetuning: str = "lora",
+    template: str | None = None,
     seed: int = 42,
     dry_run: bool = False,
 ) -> Summary:
     """Write the set, its dropped rows, its `dataset_info.json` entry, a recipe and a manifest.
 
     Responses that the store lacks are generated first. Each file appears whole or not at all, the
-    manifest last. `dry_run` generates and writes nothing. Raises W2SError for a user's mistake,
-    and when no row is kept.
+    manifest last. `template` is LLaMA-Factory's name of the chat template that the models are
+    asked with; plain prompts need none. `dry_run` generates and writes nothing. Raises W2SError
+    for a user's mistake, and when no row is kept.
     """
     chosen = methods.get(method, stage)
     known = {*methods.roles(chosen), chosen.trained}
@@ -175,7 +177,12 @@ def build(
     values = methods.settings(chosen, _seeded(chosen, seed) | dict(settings))
     entry = factory.entry(chosen.trains, format, f"{name}.jsonl")
     trained = models.spec(chosen.trained, questions.task)
-    training = _recipe(name, out, chosen, trained, finetuning, seed)
+    if bool(models.options.get("chat")) != bool(template):
+        raise W2SError(
+            "chat=true and --template NAME go together: a model is trained on the prompt it is "
+            "asked with, and LLaMA-Factory knows its chat template by a name (qwen, llama3, ...)"
+        )
+    training = _recipe(name, out, chosen, trained, finetuning, template or "fewshot", seed)
     summary = Summary(name, questions.place, dry_run)
 
     with (
@@ -289,7 +296,13 @@ def _story(row: Row) -> Row:
 
 
 def _recipe(
-    name: str, out: str | Path, stage: Stage, spec: str, finetuning: str, seed: int
+    name: str,
+    out: str | Path,
+    stage: Stage,
+    spec: str,
+    finetuning: str,
+    template: str,
+    seed: int,
 ) -> recipe.Recipe:
     """The recipe that trains `spec`: SFT starts from its base, preferences from its adapter."""
     model, adapter = _local(spec)
@@ -301,6 +314,7 @@ def _recipe(
         dataset_dir=str(out),
         output_dir=f"saves/{name}",
         finetuning=finetuning,
+        template=template,
         seed=seed,
     )
 

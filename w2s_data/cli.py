@@ -144,6 +144,7 @@ def present(title: str, facts: dict[str, Any], raw: Any, quiet: bool, as_json: b
 @click.option("--configs", default="factory_configs", show_default=True, help="For the recipe.")
 @click.option("--format", default="alpaca", show_default=True, help="alpaca or sharegpt.")
 @click.option("--finetuning", default="lora", show_default=True, help="lora or full.")
+@click.option("--template", help="LLaMA-Factory's chat template, with --option chat=true.")
 @MODELS
 @click.option("--dry-run", is_flag=True, help="Say what would be asked; write nothing.")
 @SHOWN
@@ -166,6 +167,7 @@ def build(quiet: bool, as_json: bool, **given: Any) -> None:
         "store",
         "format",
         "finetuning",
+        "template",
         "seed",
         "dry_run",
     )
