@@ -3,7 +3,7 @@
     python run/bundled_models.py documents       tokenizer and pre-training text, 4 minutes
     python run/bundled_models.py train strong    40 minutes on one core; likewise weak, middle
     python run/bundled_models.py install         copy the bases into w2s_data/bundled/models
-    SEEDS=1 LIMIT=1500 OUT=build/taught bash run/weak_to_strong_reasoning.sh
+    SEEDS=1 OUT=build/taught bash run/weak_to_strong_reasoning.sh
     python run/bundled_models.py adapters --out build/taught/seed-1
 
 The last two lines teach the weak base and make the stage-I student, by the method's own protocol.
