@@ -117,13 +117,13 @@ class OpenAI(Backend):
         with _Background(self._client()) as background, _interruptible() as interrupted:
             try:
                 while True:
+                    if interrupted.is_set():
+                        raise KeyboardInterrupt
                     for position, request in itertools.islice(asked, self._concurrency - len(jobs)):
                         job = Job(position, self.stored(request))
                         jobs[background.start(self._answer(background.client, job))] = job
                     if not jobs:
                         return
-                    if interrupted.is_set():
-                        raise KeyboardInterrupt
                     for future in wait(jobs, timeout=0.5, return_when=FIRST_COMPLETED).done:
                         future.result()
                         job = jobs.pop(future)
