@@ -10,4 +10,4 @@ export PATH="${VENV:-$root/.venv}/bin:$PATH" OMP_NUM_THREADS="${OMP_NUM_THREADS:
 w2s-data build --stage dpo --task math --limit 1000 "$@"
 echo "The first rows of data/math_reasoning_dpo.jsonl:"
 head -n 3 data/math_reasoning_dpo.jsonl
-echo "To train on it: bash run/install.sh hf train, then the command that the summary names."
+echo "To train on it: bash run/install.sh hf train, then the command above."

@@ -63,7 +63,7 @@ def test_the_default_set_is_built_and_trained(tmp_path):
 
 def test_the_narrative_of_paper_one_at_a_small_size(tmp_path):
     """Weak, naive, stage I twice, DPO, ORPO and the ceiling are trained and scored in a table."""
-    settings = {"SEEDS": "1", "LIMIT": "150", "EPOCHS": "1", "OUT": str(tmp_path / "run")}
+    settings = {"SEEDS": "1", "LIMIT": "300", "OUT": str(tmp_path / "run")}
     done = subprocess.run(
         ["bash", ROOT / "run/weak_to_strong_reasoning.sh"],
         env=ENVIRONMENT | settings,
@@ -78,7 +78,7 @@ def test_the_narrative_of_paper_one_at_a_small_size(tmp_path):
     seed = tmp_path / "run/seed-1"
     for name in names:
         score = json.loads((seed / f"{name}.score.json").read_text("utf-8"))
-        assert score["questions"] == score["responses"] == 150
+        assert score["questions"] == score["responses"] == 300
         values = losses(seed / "saves" / name)
         assert values
         assert all(value == value for value in values)

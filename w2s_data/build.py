@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shlex
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -129,7 +130,7 @@ class Summary:
             yield row
 
     def facts(self) -> dict[str, Any]:
-        """The summary for a person: what went in, what came of it, what to run next."""
+        """The summary for a person: what went in, what came of it."""
         facts: dict[str, Any] = {"questions": f"{self.questions:,} from {self.asked}"}
         facts |= {f"{role} model": spec for role, spec in self.models.items()}
         for each in self.rounds:
@@ -139,10 +140,13 @@ class Summary:
             return facts | {f"first prompt to {r.role}": r.first_prompt for r in self.rounds}
         facts |= {"kept": self.kept}
         facts |= {f"dropped: {reason}": n for reason, n in self.dropped.most_common()}
-        facts |= {"rows": self.rows} | self.files
-        if "recipe" in self.files:
-            facts["next"] = f"llamafactory-cli train {self.files['recipe']}"
-        return facts
+        return facts | {"rows": self.rows} | self.files
+
+    @property
+    def next(self) -> str:
+        """The command that trains on the set, once it is written."""
+        recipe = self.files.get("recipe")
+        return f"llamafactory-cli train {shlex.quote(recipe)}" if recipe else ""
 
 
 def build(

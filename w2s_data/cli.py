@@ -175,6 +175,8 @@ def build(quiet: bool, as_json: bool, **given: Any) -> None:
         questions(given, split), models(given, roles), **{name: given[name] for name in names}
     )
     present(summary.name, summary.facts(), summary, quiet, as_json)
+    if summary.next and not (quiet or as_json):
+        click.echo(f"Train on it:  {summary.next}")
 
 
 @main.command()
