@@ -50,6 +50,11 @@ def texts(samples):
     return [sample["text"] for sample in samples]
 
 
+def readable(text):
+    """Up to the first byte that is no character: decoders differ in what they make of those."""
+    return text.split("\ufffd")[0]
+
+
 def complete(case):
     requests = [sampled(word, n=1 + i) for i, word in enumerate(WORDS)]
     for request, samples in zip(requests, case.ask(*requests)):
@@ -214,7 +219,8 @@ def main(spec, options, adapter, answers):
         assert case.load().fingerprint == expected["fingerprint"]
         requests = [Request(word, max_tokens=10, logprobs=True) for word in WORDS]
         for (mine,), theirs in zip(case.ask(*requests), expected["samples"]):
-            assert mine["text"] == theirs["text"]
+            # vLLM holds back the bytes of a character that never ends.
+            assert mine["text"].rstrip("\ufffd") == theirs["text"].rstrip("\ufffd")
             assert abs(mine["logprob"] - theirs["logprob"]) < 1e-2
 
     def adapter_changes_answers(case):

@@ -11,7 +11,7 @@ import urllib.request
 
 import contract
 import pytest
-from contract import EVERY, MESSAGES, SAMPLING, WORDS, Case, sampled
+from contract import EVERY, SAMPLING, WORDS, Case, sampled
 
 from w2s_data import backends
 from w2s_data.store import Request
@@ -120,11 +120,6 @@ def vllm_server(model, port):
     return command, f"http://127.0.0.1:{port}/v1/models"
 
 
-def transformers_server(model, port):
-    command = [VLLM, "-m", "transformers.cli.transformers", "serve", "--port", str(port)]
-    return [*command, "--dtype", "float32", "--device", "cpu"], f"http://127.0.0.1:{port}/health"
-
-
 @pytest.mark.parametrize("check", [pytest.param("all", marks=needs_vllm)])
 def test_vllm_server(tiny, check):
     """openai: against vLLM's own server. Its CPU build refuses seeds, so none are sent."""
@@ -134,15 +129,5 @@ def test_vllm_server(tiny, check):
         for check in EVERY + SAMPLING:
             check(case)
         greedy = Request(WORDS[0], max_tokens=10)
-        assert case.ask(greedy)[0][0]["text"] == Case(f"hf:{tiny}").ask(greedy)[0][0]["text"]
-
-
-@pytest.mark.parametrize("check", [pytest.param("some", marks=needs_vllm)])
-def test_transformers_server(tiny, check):
-    """openai: against transformers' server, which gives one choice whatever n is."""
-    port = free_port()
-    with server_process(*transformers_server(tiny, port)):
-        case = Case(f"openai:{tiny}@http://127.0.0.1:{port}/v1", {"seed": False}, seeded=False)
-        contract.complete(case)
-        contract.takes_messages(case)
-        assert len(case.ask(sampled(MESSAGES, 3))[0]) == 3
+        ours = Case(f"hf:{tiny}").ask(greedy)[0][0]["text"]
+        assert case.ask(greedy)[0][0]["text"].rstrip("\ufffd") == ours.rstrip("\ufffd")
