@@ -57,7 +57,7 @@ PY
 fi
 
 # This package itself, so that `w2s-data sample ... --weak vllm:MODEL` runs in this environment.
-"$py" -m pip install --quiet -e . accelerate  # transformers' own server, in the tests, wants it
+"$py" -m pip install --quiet -e .
 "$py" -c 'import vllm, w2s_data; print("vllm", vllm.__version__, "and w2s_data are installed")' 2>/dev/null
 echo "$inputs" >"$done_mark"
 echo "use it:  $folder/bin/w2s-data ...   (models: vllm:MODEL[+ADAPTER])"
