@@ -1,11 +1,13 @@
 """The main job for real: bundled models answer, llamafactory-cli trains, the student is scored."""
 
 import json
+import math
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -56,9 +58,9 @@ def test_the_default_set_is_built_and_trained(tmp_path):
         "plot_loss=false",
         cwd=tmp_path,
     )
-    first, *_, last = losses(tmp_path / "saves/math_reasoning_dpo")
-    assert first == pytest.approx(0.693, abs=0.01)
-    assert last < 0.9 * first
+    values = losses(tmp_path / "saves/math_reasoning_dpo")
+    assert values[0] == pytest.approx(math.log(2), abs=0.01)
+    assert fmean(values[-5:]) < fmean(values[:5]) - 0.02
 
 
 def test_the_narrative_of_paper_one_at_a_small_size(tmp_path):
