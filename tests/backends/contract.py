@@ -50,11 +50,6 @@ def texts(samples):
     return [sample["text"] for sample in samples]
 
 
-def readable(text):
-    """Up to the first byte that is no character: decoders differ in what they make of those."""
-    return text.split("\ufffd")[0]
-
-
 def complete(case):
     requests = [sampled(word, n=1 + i) for i, word in enumerate(WORDS)]
     for request, samples in zip(requests, case.ask(*requests)):
