@@ -158,6 +158,8 @@ def test_what_came_back_is_kept_when_another_request_fails(server):
 
 def test_what_came_back_is_kept_on_ctrl_c(server):
     code = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # background jobs ignore it
         "from w2s_data import backends\n"
         "from w2s_data.store import Request\n"
         "def requests():\n"
