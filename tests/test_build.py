@@ -8,15 +8,18 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from w2s_data import tasks
-from w2s_data.build import Models, Questions, build, sample
+from w2s_data import methods, tasks
+from w2s_data.build import build, sample
 from w2s_data.errors import W2SError
+from w2s_data.inputs import Models, Questions
 from w2s_data.io import read_rows, write_rows
+from w2s_data.rows import keep
 
 MODEL = "hf:meta-llama/Llama-2-7b-hf"
 
@@ -65,6 +68,30 @@ def rows_of(folder: Path, name: str = "set.jsonl") -> list[dict]:
 
 def say(answer: object) -> str:
     return "I do not know" if answer is None else f"So it is.\n#### {answer}"
+
+
+def commented(rows, *, weak, judge=None, notes, least: int = 1):
+    """A stage that takes notes and does without a judge."""
+    for row in weak(rows, "weak"):
+        notes["judged"] = judge is not None
+        yield keep(row, {"response": row["weak"][0]["text"]})
+
+
+def test_a_stage_may_take_notes_and_do_without_a_model(tmp_path, monkeypatch):
+    stages = {"sft": methods.Stage(commented, trains="sft")}
+    monkeypatch.setitem(methods.METHODS, "commented", "commented")
+    monkeypatch.setattr(methods, "load", lambda name: SimpleNamespace(STAGES=stages))
+    specs = world(tmp_path, {"1": (say(1), say(1), [])})
+    questions = Questions(tasks.get("gsm8k"), source="file", file=str(tmp_path / "questions.jsonl"))
+    for judges in ({}, {"judge": specs["strong"]}):
+        roles = {"weak": specs["weak"], "student": MODEL} | judges
+        where = {"out": tmp_path / "data", "configs": tmp_path, "store": tmp_path / "store.sqlite"}
+        summary = build(questions, Models(roles), method="commented", name="set", **where)
+        assert summary.facts()["judged"] is bool(judges)
+        manifest = json.loads((tmp_path / "data" / "set.manifest.json").read_text())
+        assert manifest["notes"] == {"judged": bool(judges)}
+        assert manifest["settings"] == {"least": 1}
+    assert "--role judge=MODEL  (may be left out)" in methods.describe("commented")
 
 
 NUMBERS = st.none() | st.integers(0, 3)

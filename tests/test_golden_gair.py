@@ -9,7 +9,8 @@ import pytest
 
 from w2s_data import tasks
 from w2s_data.answers import equal, extract
-from w2s_data.build import Models, Questions, build
+from w2s_data.build import build
+from w2s_data.inputs import Models, Questions
 from w2s_data.io import read_rows, write_rows
 
 SHARED = Path(os.environ.get("W2S_SHARED", Path(__file__).parents[2] / "shared"))

@@ -23,7 +23,8 @@ def generate_and_write(folder):
     """A build whose every generated sample leaves a line in folder/log."""
     from w2s_data import show, tasks
     from w2s_data.backends.hf import HuggingFace
-    from w2s_data.build import Models, Questions, build
+    from w2s_data.build import build
+    from w2s_data.inputs import Models, Questions
     from w2s_data.store import key_of
 
     answer = HuggingFace.__call__

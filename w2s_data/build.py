@@ -3,150 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import shlex
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import jsonlines
 
-from w2s_data import __version__, factory, methods, recipe, tasks
+from w2s_data import factory, methods, recipe
 from w2s_data.backends.checkpoint import checkpoint
 from w2s_data.errors import W2SError, unknown
-from w2s_data.io import atomic, dump, file_hash, locked, sweep, write_json, write_rows
+from w2s_data.inputs import Models, Questions
+from w2s_data.io import atomic, dump, locked, sweep, write_json, write_rows
+from w2s_data.manifest import Summary, describe
 from w2s_data.methods import Stage
-from w2s_data.prompts import render
 from w2s_data.rows import ENDING, Row, Sample
-from w2s_data.steps.sample import Round, Sampler
-from w2s_data.store import Store
-from w2s_data.tasks import Gold, Task
-
-STORE = "data/responses.sqlite"
-
-
-@dataclass(frozen=True)
-class Questions:
-    """Where the questions come from; ground truth comes from the same place, through `gold`."""
-
-    task: Task
-    split: str = "train_2"
-    source: str = "bundled"
-    file: str | None = None
-    fields: Mapping[str, str] = field(default_factory=dict)
-    limit: int | None = None
-
-    @property
-    def place(self) -> str:
-        """Where they come from, in words."""
-        return self.file or f"{self.task.name} {self.split}, {self.source}"
-
-    def rows(self) -> Iterator[Row]:
-        """Questions without ground truth, each with the prompt that asks it zero-shot."""
-        for row in tasks.questions(self.task, limit=self.limit, **self._place()):
-            yield row | {"prompt": render(self.task.prompt, question=row["question"])}
-
-    def gold(self) -> dict[str, Gold]:
-        """Ground truth by id."""
-        return tasks.gold(self.task, **self._place())
-
-    def _place(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("split", "source", "file", "fields")}
-
-
-@dataclass(frozen=True)
-class Models:
-    """Which model plays each role (the task's own by default), and how all of them are asked."""
-
-    specs: Mapping[str, str] = field(default_factory=dict)
-    max_tokens: int | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def spec(self, role: str, task: Task) -> str:
-        """The role's model."""
-        if role in self.specs:
-            return self.specs[role]
-        if role in task.roles:
-            return task.roles[role]
-        raise W2SError(
-            f"task {task.name!r} names no model for the role {role!r}: add --role {role}=hf:MODEL"
-        )
-
-    def sampler(
-        self, role: str, task: Task, store: Store, *, seed: int, dry_run: bool = False
-    ) -> Sampler:
-        """The role's model, ready to be asked."""
-        return Sampler(
-            role,
-            self.spec(role, task),
-            task,
-            store,
-            seed=seed,
-            max_tokens=self.max_tokens,
-            dry_run=dry_run,
-            options=dict(self.options),
-        )
-
-
-@dataclass
-class Summary:
-    """What a build did: questions = kept + the sum of `dropped`; a kept one may give several rows.
-
-    `models` are the specs by role, `rounds` the rounds of generation, `files` the paths of
-    set, dropped, info, recipe and manifest.
-    """
-
-    name: str
-    asked: str
-    dry_run: bool = False
-    questions: int = 0
-    kept: int = 0
-    rows: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    models: dict[str, str] = field(default_factory=dict)
-    rounds: list[Round] = field(default_factory=list)
-    files: dict[str, str] = field(default_factory=dict)
-    questions_hash: str = ""
-
-    def counting(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Pass the questions on, counted and hashed."""
-        seen = hashlib.sha256()
-        for row in rows:
-            seen.update(dump([row["id"], row["question"]]).encode())
-            self.questions += 1
-            yield row
-        self.questions_hash = seen.hexdigest()
-
-    def ending(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Pass the ended rows on, counted by what became of them."""
-        for row in rows:
-            if "dropped" in row:
-                self.dropped[row["dropped"]] += 1
-            else:
-                self.kept += 1
-                self.rows += len(row["endings"])
-            yield row
-
-    def facts(self) -> dict[str, Any]:
-        """The summary for a person: what went in, what came of it."""
-        facts: dict[str, Any] = {"questions": f"{self.questions:,} from {self.asked}"}
-        facts |= {f"{role} model": spec for role, spec in self.models.items()}
-        for each in self.rounds:
-            facts[f"asked of {each.role}"] = f"{each.asked:,} responses, {each.stored:,} in store"
-        if self.dry_run:
-            facts["to generate"] = sum(each.asked - each.stored for each in self.rounds)
-            return facts | {f"first prompt to {r.role}": r.first_prompt for r in self.rounds}
-        facts |= {"kept": self.kept}
-        facts |= {f"dropped: {reason}": n for reason, n in self.dropped.most_common()}
-        return facts | {"rows": self.rows} | self.files
-
-    @property
-    def next(self) -> str:
-        """The command that trains on the set, once it is written."""
-        recipe = self.files.get("recipe")
-        return f"llamafactory-cli train {shlex.quote(recipe)}" if recipe else ""
+from w2s_data.store import STORE, Store
 
 
 def build(
@@ -196,9 +68,12 @@ def build(
         samplers = {
             role: models.sampler(role, questions.task, opened, seed=seed, dry_run=dry_run)
             for role in methods.roles(chosen)
+            if methods.needs(chosen, role) or role in models.specs
         }
         summary.models = {role: sampler.spec for role, sampler in samplers.items()}
-        doors = {"gold": questions.gold()} if methods.sees_gold(chosen) else {}
+        doors: dict[str, Any] = {"gold": questions.gold()} if methods.sees_gold(chosen) else {}
+        if methods.takes(chosen, "notes"):
+            doors["notes"] = summary.notes
         asked = summary.counting(questions.rows())
         ended = summary.ending(chosen.run(asked, **samplers, **doors, **values))
         if dry_run:
@@ -210,7 +85,7 @@ def build(
             recipe.write(path, training, f"llamafactory-cli train {path}")
             arguments = {"method": method, "stage": stage, "settings": values, "format": format}
             manifest = Path(out) / f"{name}.manifest.json"
-            write_json(manifest, _manifest(summary, chosen, questions, arguments, samplers, seed))
+            write_json(manifest, describe(summary, chosen, questions, arguments, samplers, seed))
             info = str(Path(out) / factory.INFO)
             summary.files |= {"info": info, "recipe": str(path), "manifest": str(manifest)}
     summary.rounds = [r for sampler in samplers.values() for r in sampler.rounds]
@@ -337,40 +212,3 @@ def _near(path: str) -> str:
     wherever that lies."""
     here = Path.cwd()
     return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
-
-
-def _manifest(
-    summary: Summary,
-    stage: Stage,
-    questions: Questions,
-    arguments: Mapping[str, Any],
-    samplers: Mapping[str, Sampler],
-    seed: int,
-) -> Row:
-    """What the set is made of, so that anyone can check or rebuild it; no dates, no host."""
-    return {
-        "w2s_data": __version__,
-        "name": summary.name,
-        **arguments,
-        "seed": seed,
-        "trains": stage.trains,
-        "task": questions.task.name,
-        "split": questions.split,
-        "source": "file" if questions.file else questions.source,
-        "questions_sha256": summary.questions_hash,
-        "models": {
-            role: {"spec": sampler.spec, "fingerprint": sampler.backend.fingerprint}
-            for role, sampler in samplers.items()
-        },
-        "gold_seen": methods.sees_gold(stage),
-        "counts": {
-            "questions": summary.questions,
-            "kept": summary.kept,
-            "dropped": dict(sorted(summary.dropped.items())),
-            "rows": summary.rows,
-        },
-        "files": {
-            Path(summary.files[kind]).name: file_hash(summary.files[kind])
-            for kind in ("set", "dropped")
-        },
-    }

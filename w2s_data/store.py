@@ -20,6 +20,7 @@ from typing import Any
 from w2s_data.errors import W2SError, out_of_range
 from w2s_data.rows import Prompt, Sample, digest
 
+STORE = "data/responses.sqlite"
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 SCHEMA = """

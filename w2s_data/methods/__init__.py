@@ -2,9 +2,11 @@
 
 A stage takes rows and keyword-only parameters and yields each row ended: kept with its endings
 (`rows.keep`) or dropped with a reason (`rows.drop`). A parameter named after a role (`ROLES`) is
-handed that role's model as a `steps.sample.Sampler`; one named `gold` is handed the ground truth,
-and no other stage ever sees it. Every other parameter has a default and can be set by the user:
-its annotation gives type and range.
+handed that role's model as a `steps.sample.Sampler`; with the default None it is handed None when
+the user names no model. One named `gold` is handed the ground truth, and no other stage ever sees
+it; one named `notes` is handed a dict, and what the stage puts there stands in the summary and the
+manifest. Every other parameter has a default and can be set by the user: its annotation gives type
+and range.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ METHODS = {
     "reasoning": "w2s_data.methods.reasoning",
     "baselines": "w2s_data.methods.baselines",
 }
-ROLES = ("weak", "strong", "student")
+ROLES = ("weak", "strong", "student", "teacher", "summarizer", "paraphraser", "decomposer", "judge")
+DOORS = ("gold", "notes")
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -60,8 +63,18 @@ def roles(stage: Stage) -> list[str]:
     return [name for name in inspect.signature(stage.run).parameters if name in ROLES]
 
 
+def needs(stage: Stage, role: str) -> bool:
+    """False where the stage does without the role's model."""
+    return inspect.signature(stage.run).parameters[role].default is inspect.Parameter.empty
+
+
+def takes(stage: Stage, door: str) -> bool:
+    """Whether the stage asks for `gold` or `notes`."""
+    return door in inspect.signature(stage.run).parameters
+
+
 def sees_gold(stage: Stage) -> bool:
-    return "gold" in inspect.signature(stage.run).parameters
+    return takes(stage, "gold")
 
 
 def parameters(stage: Stage) -> dict[str, inspect.Parameter]:
@@ -70,7 +83,9 @@ def parameters(stage: Stage) -> dict[str, inspect.Parameter]:
     return {
         name: parameter
         for name, parameter in signature.parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is not parameter.empty
+        if parameter.kind is parameter.KEYWORD_ONLY
+        and parameter.default is not parameter.empty
+        and name not in (*ROLES, *DOORS)
     }
 
 
@@ -110,11 +125,15 @@ def _stage(names: list[str], stage: Stage) -> str:
     hints = get_type_hints(stage.run, include_extras=True)
     lines = [f"--stage {'|'.join(names)}", ""]
     lines += [f"  {line}".rstrip() for line in (inspect.getdoc(stage.run) or "").splitlines()]
-    lines += ["", *(f"  --{role} MODEL" for role in roles(stage))]
+    lines += ["", *(_role(stage, role) for role in roles(stage))]
     for key, parameter in parameters(stage).items():
         default = ",".join(parameter.default) if parameter.default == () else parameter.default
         lines.append(f"  --set {f'{key}={default}':24} {_kind(hints[key])}")
     return "\n".join(lines)
+
+
+def _role(stage: Stage, role: str) -> str:
+    return f"  --role {role}=MODEL" + ("" if needs(stage, role) else "  (may be left out)")
 
 
 def _kind(hint: Any) -> str:

@@ -55,21 +55,26 @@ class Sampler:
         n: int = 1,
         temperature: float = 0.0,
         top_p: float = 1.0,
+        max_tokens: int | None = None,
+        stop: tuple[str, ...] | None = None,
+        logprobs: bool = False,
     ) -> Iterator[Row]:
         """Yield `row | {into: samples}`, n samples a row, in the order of the rows.
 
         The round runs to its end for every row, and the model is released, before the first row
         is yielded; rows wait on disk. `prompt` makes a row's prompt in place of `row["prompt"]`.
         Rows with one and the same prompt get samples of their own, in the order of their ids.
-        Temperature 0 is greedy.
+        Temperature 0 is greedy. `max_tokens` and `stop` are the task's where they are not given;
+        with `logprobs` each sample has its log-probabilities.
         """
         plain = Request(
             "",
             n=n,
             temperature=temperature,
             top_p=top_p,
-            max_tokens=self.max_tokens or self.task.max_tokens,
-            stop=self.task.stop,
+            max_tokens=max_tokens or self.max_tokens or self.task.max_tokens,
+            stop=self.task.stop if stop is None else stop,
+            logprobs=logprobs,
             seed=self.seed,
         )
 

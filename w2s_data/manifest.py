@@ -1,0 +1,119 @@
+"""What a build did: the summary it prints and the manifest it leaves beside the set."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from w2s_data import __version__, methods
+from w2s_data.inputs import Questions
+from w2s_data.io import dump, file_hash
+from w2s_data.methods import Stage
+from w2s_data.rows import Row
+from w2s_data.steps.sample import Round, Sampler
+
+
+@dataclass
+class Summary:
+    """What a build did: questions = kept + the sum of `dropped`; a kept one may give several rows.
+
+    `models` are the specs by role, `rounds` the rounds of generation, `notes` what the stage says
+    of itself, `files` the paths of set, dropped, info, recipe and manifest.
+    """
+
+    name: str
+    asked: str
+    dry_run: bool = False
+    questions: int = 0
+    kept: int = 0
+    rows: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    models: dict[str, str] = field(default_factory=dict)
+    rounds: list[Round] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+    questions_hash: str = ""
+
+    def counting(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Pass the questions on, counted and hashed."""
+        seen = hashlib.sha256()
+        for row in rows:
+            seen.update(dump([row["id"], row["question"]]).encode())
+            self.questions += 1
+            yield row
+        self.questions_hash = seen.hexdigest()
+
+    def ending(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Pass the ended rows on, counted by what became of them."""
+        for row in rows:
+            if "dropped" in row:
+                self.dropped[row["dropped"]] += 1
+            else:
+                self.kept += 1
+                self.rows += len(row["endings"])
+            yield row
+
+    def facts(self) -> dict[str, Any]:
+        """The summary for a person: what went in, what came of it."""
+        facts: dict[str, Any] = {"questions": f"{self.questions:,} from {self.asked}"}
+        facts |= {f"{role} model": spec for role, spec in self.models.items()}
+        for each in self.rounds:
+            stored = f"{each.asked:,} responses, {each.stored:,} in store"
+            facts[f"asked of {each.role}: {each.into}"] = stored
+        if self.dry_run:
+            facts["to generate"] = sum(each.asked - each.stored for each in self.rounds)
+            return facts | {
+                f"first prompt to {r.role}: {r.into}": r.first_prompt for r in self.rounds
+            }
+        facts |= {"kept": self.kept}
+        facts |= {f"dropped: {reason}": n for reason, n in self.dropped.most_common()}
+        return facts | {"rows": self.rows} | self.notes | self.files
+
+    @property
+    def next(self) -> str:
+        """The command that trains on the set, once it is written."""
+        recipe = self.files.get("recipe")
+        return f"llamafactory-cli train {shlex.quote(recipe)}" if recipe else ""
+
+
+def describe(
+    summary: Summary,
+    stage: Stage,
+    questions: Questions,
+    arguments: Mapping[str, Any],
+    samplers: Mapping[str, Sampler],
+    seed: int,
+) -> Row:
+    """What the set is made of, so that anyone can check or rebuild it; no dates, no host."""
+    return {
+        "w2s_data": __version__,
+        "name": summary.name,
+        **arguments,
+        "seed": seed,
+        "trains": stage.trains,
+        "task": questions.task.name,
+        "split": questions.split,
+        "source": "file" if questions.file else questions.source,
+        "questions_sha256": summary.questions_hash,
+        "models": {
+            role: {"spec": sampler.spec, "fingerprint": sampler.backend.fingerprint}
+            for role, sampler in samplers.items()
+        },
+        "gold_seen": methods.sees_gold(stage),
+        "notes": summary.notes,
+        "counts": {
+            "questions": summary.questions,
+            "kept": summary.kept,
+            "dropped": dict(sorted(summary.dropped.items())),
+            "rows": summary.rows,
+        },
+        "files": {
+            Path(summary.files[kind]).name: file_hash(summary.files[kind])
+            for kind in ("set", "dropped")
+        },
+    }
