@@ -35,12 +35,14 @@ Temperature = Annotated[float, Field(ge=0)]
 
 class Stage(NamedTuple):
     """A stage: its function, what LLaMA-Factory trains on it (`factory.STAGES`) and which role's
-    model, and the split it reads by default."""
+    model, and the split it reads by default; `weights` says which of its columns is a row's weight
+    (`steps.weights`), "" for none."""
 
     run: Callable[..., Iterator[Row]]
     trains: str
     split: str = "train_2"
     trained: str = "student"
+    weights: str = ""
 
 
 def get(method: str, stage: str) -> Stage:

@@ -53,8 +53,7 @@ def compile_rows(
     Permuting the rows changes no row's copies. Two passes over a spool; memory is flat.
     Raises W2SError for a row without the column, or a weight that is no number >= 0.
     """
-    column(weights)
-    spool = Spool(_weighed(row, weights) for row in rows)
+    spool = Spool(weigh(rows, weights))
     trained = (
         (f"{place} {row['id']}", ending["weight"])
         for row in spool
@@ -72,6 +71,15 @@ def compile_rows(
             endings += [ending] * times
         yield row | {"endings": endings} if endings else _absent(row)
     next(counts, None)
+
+
+def weigh(rows: Iterable[Row], weights: str) -> Iterator[Row]:
+    """Ended rows with the `weight` of each ending, as `compile_rows` reads it."""
+    column(weights)
+    for row in rows:
+        endings = row.get("endings", ())
+        weighted = [_with_weight(row, ending, weights) for ending in endings]
+        yield row | {"endings": weighted} if weighted else row
 
 
 def copies(
@@ -106,6 +114,8 @@ def copies(
                 yield bytes.fromhex(digest("copies", str(seed), key)[:32]), float(weight)
 
         database.executemany("INSERT INTO item (rank, weight) VALUES (?, ?)", ranked())
+        if not database.execute("SELECT 1 FROM item").fetchone():
+            return
         if not total:
             raise W2SError("weights: no row has a positive weight; nothing is left to train on")
         drawn = _Drawn(total, positive if budget is None else budget, seed)
@@ -163,12 +173,6 @@ def held_out(row: Row, share: float, seed: int = 42) -> bool:
     one stay on one side, and no copy of a training row is evaluated."""
     prompt = row["prompt"] if isinstance(row["prompt"], str) else str(row["prompt"])
     return int(digest("held out", str(seed), prompt)[:16], 16) < share * 2**64
-
-
-def _weighed(row: Row, weights: str) -> Row:
-    if "endings" not in row:
-        return row
-    return row | {"endings": [_with_weight(row, ending, weights) for ending in row["endings"]]}
 
 
 def _with_weight(row: Row, ending: Row, weights: str) -> Row:
