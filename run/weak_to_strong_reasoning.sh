@@ -34,7 +34,8 @@ train() {
 examine() {
     "$w2s" sample --task "$task" --source "$source" --split test ${limit:+--limit "$limit"} \
         --store ../responses.sqlite --model "$2" --out "$1.test.jsonl" --quiet
-    "$w2s" score "$1.test.jsonl" --task "$task" --source "$source" --json >"$1.score.json"
+    "$w2s" score "$1.test.jsonl" --task "$task" --source "$source" --json \
+        --out "$1.verdicts.jsonl" >"$1.score.json"
 }
 
 for seed in $seeds; do

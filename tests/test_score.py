@@ -99,6 +99,18 @@ def test_matching(scored, row):
     assert found.by_level.keys() == {"2"}
 
 
+def test_verdicts_of_every_response(scored, tmp_path):
+    rows = [{"id": "b", "response": [says("0.5"), says(3)]}, {"id": "a", "response": "no idea"}]
+    found = scored(rows, out=tmp_path / "verdicts.jsonl")
+    verdicts = [json.loads(line) for line in (tmp_path / "verdicts.jsonl").open()]
+    assert sorted((v["id"], v["sample"], v["answer"], v["right"]) for v in verdicts) == [
+        ("a", 0, None, False),
+        ("b", 0, "0.5", True),
+        ("b", 1, "3", False),
+    ]
+    assert found.correct == 1
+
+
 def test_several_responses(scored):
     answers = {"a": [2, 2, 3, 3], "b": [2, "x", "1/2", "0.5"], "c": [1, 2, 3, 4]}
     rows = [

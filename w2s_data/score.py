@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from w2s_data import show, tasks
 from w2s_data.answers import Classes, classes, equal, extract
 from w2s_data.errors import W2SError, out_of_range, unknown
-from w2s_data.io import read_rows
+from w2s_data.io import read_rows, write_rows
 from w2s_data.rows import Row, digest
 from w2s_data.tasks import ALIASES as QUESTION_ALIASES
 from w2s_data.tasks import Task
@@ -78,6 +78,7 @@ def score(
     fields: Mapping[str, str] | None = None,
     ks: Sequence[int] | None = None,
     compat: str | None = None,
+    out: str | Path | None = None,
 ) -> Score:
     """Score the responses in `path` (jsonl, json, csv, parquet) with the task's rule.
 
@@ -86,7 +87,8 @@ def score(
     messages and LLaMA-Factory's generated_predictions.jsonl are understood). `fields` maps FIELDS
     to the file's. Ground truth is `tasks.gold` of split, source, file and `question_fields`; or,
     when `fields` maps `gold`, what the rows themselves hold. `ks` are the k of pass@k and
-    majority@k: 1, 2, 4, ... and all by default. `compat` compares the published strings.
+    majority@k: 1, 2, 4, ... and all by default. `compat` compares the published strings. `out` is
+    a jsonl file for the verdicts, one row per response: id, sample, answer, right.
     Raises W2SError for rows that match no question, with their number.
     """
     names = dict(fields or {})
@@ -99,6 +101,8 @@ def score(
     _read(path, task, names, questions, matcher, compat)
     asked = [question for question in questions.values() if question.answers]
     undecided = _judge(asked, compat)
+    if out:
+        write_rows(out, _verdicts(questions))
     samples = min(len(question.answers) for question in asked)
     counted = _ks(ks, samples)
     return Score(
@@ -258,6 +262,12 @@ def _judge(asked: list[_Question], compat: str | None) -> int:
         question.right = [kind == "equal" for kind in found]
         undecided += found.count("undecided")
     return undecided
+
+
+def _verdicts(questions: Asked) -> Iterator[Row]:
+    for key, question in questions.items():
+        for sample, (answer, right) in enumerate(zip(question.answers, question.right)):
+            yield {"id": key, "sample": sample, "answer": answer, "right": right}
 
 
 def _part(asked: list[_Question]) -> Part:

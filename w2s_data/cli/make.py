@@ -6,13 +6,24 @@ from typing import Any
 
 import click
 
-from w2s_data.cli.options import MODELS, QUESTIONS, SHOWN, main, models, present, questions, several
+from w2s_data.cli.options import (
+    MODELS,
+    QUESTIONS,
+    SHOWN,
+    main,
+    models,
+    part,
+    present,
+    questions,
+    several,
+)
 from w2s_data.store import STORE
 
 
 @main.command()
 @QUESTIONS
 @click.option("--split", help="train_1, train_2 or test (default: the stage's own).")
+@click.option("--part", callback=part, metavar="i/N", help="One of N equal parts of the questions.")
 @click.option("--method", default="reasoning", show_default=True, help="See w2s-data methods.")
 @click.option("--stage", default="sft", show_default=True, help="The method's stage.")
 @several("--set", "settings", help="A parameter of the stage: confidence=0.7.")
@@ -154,6 +165,7 @@ def export(path: str, model: str | None, store: str, quiet: bool, as_json: bool)
 @click.option("--split", default="test", show_default=True, help="train_1, train_2 or test.")
 @several("--map", "fields", help="A field of the responses: response=output, gold=label.")
 @click.option("--compat", help="Compare as published: w2s-reasoning.")
+@click.option("--out", type=click.Path(), help="Write each response's verdict to this jsonl file.")
 @SHOWN
 def score(path: str, quiet: bool, as_json: bool, **given: Any) -> None:
     """The accuracy of a file of responses, with interval, pass@k and majority@k."""
@@ -169,5 +181,6 @@ def score(path: str, quiet: bool, as_json: bool, **given: Any) -> None:
         question_fields=asked.fields,
         fields=given["fields"],
         compat=given["compat"],
+        out=given["out"],
     )
     present(path, facts(found), found, quiet, as_json)

@@ -43,6 +43,16 @@ def pairs(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
     return dict(one.split("=", 1) for one in given)
 
 
+def part(ctx: click.Context, parameter: click.Parameter, given: str | None) -> Any:
+    """`1/2` as (1, 2)."""
+    if given is None:
+        return None
+    i, slash, n = given.partition("/")
+    if not (slash and i.isdecimal() and n.isdecimal()):
+        raise click.BadParameter(f"{given!r} must read i/N, for instance 1/2")
+    return int(i), int(n)
+
+
 def options(*decorators: Callable[..., Any]) -> Callable[..., Any]:
     """Several options as one decorator, in the order given."""
 
@@ -92,9 +102,8 @@ def questions(given: dict[str, Any], split: str) -> Any:
     from w2s_data.inputs import Questions
 
     task = tasks.from_file(given["task_file"]) if given["task_file"] else tasks.get(given["task"])
-    return Questions(
-        task, split, given["source"], given["questions"], given["field"], given["limit"]
-    )
+    place = (given["source"], given["questions"], given["field"])
+    return Questions(task, split, *place, given["limit"], given.get("part"))
 
 
 def models(given: dict[str, Any], specs: dict[str, str]) -> Any:
