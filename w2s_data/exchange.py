@@ -17,16 +17,16 @@ from w2s_data import show
 from w2s_data.backends.replay import recorded
 from w2s_data.errors import W2SError, out_of_range, unknown
 from w2s_data.io import read_rows, write_rows
-from w2s_data.prompts import render
 from w2s_data.rows import Row, Sample
 from w2s_data.store import SURROGATE, Prompt, Request, Store, key_of
 from w2s_data.tasks import ALIASES as QUESTION_ALIASES
-from w2s_data.tasks import Task
+from w2s_data.tasks import Task, ask
 from w2s_data.tasks.sources import PROMPTS, RESPONSES, field_of, responses_of
 
 ALIASES = {
     "prompt": PROMPTS,
     "question": QUESTION_ALIASES["question"],
+    "choices": QUESTION_ALIASES["choices"],
     "response": RESPONSES,
     "sample": ("sample",),
     "model": ("model",),
@@ -168,7 +168,10 @@ class _Reader:
             raise W2SError(f"{where}: a question without a prompt needs --task to write it")
         if not isinstance(question, str) or not question.strip():
             raise W2SError(f"{where}: the question must be a non-empty string, was: {question!r}")
-        return render(self.task.prompt, question=question)
+        asked = {"question": question, "choices": found.get("choices")}
+        if self.task.shape:
+            asked |= self.task.shape(asked | {"where": where, "there": ", ".join(found)})
+        return ask(self.task, asked)
 
 
 def _checked_prompt(value: Any, where: str) -> Prompt:

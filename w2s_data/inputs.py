@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from w2s_data import tasks
-from w2s_data.errors import W2SError
-from w2s_data.prompts import render
-from w2s_data.rows import Row
+from w2s_data.errors import W2SError, out_of_range
+from w2s_data.rows import Row, digest
 from w2s_data.steps.sample import Sampler
 from w2s_data.store import Store
 from w2s_data.tasks import Gold, Task
@@ -17,7 +16,11 @@ from w2s_data.tasks import Gold, Task
 
 @dataclass(frozen=True)
 class Questions:
-    """Where the questions come from; ground truth comes from the same place, through `gold`."""
+    """Where the questions come from; ground truth comes from the same place, through `gold`.
+
+    `part` (i, N) takes the i-th of N parts of the first `limit` questions: their sizes differ by
+    one at most, and the order of the questions does not matter.
+    """
 
     task: Task
     split: str = "train_2"
@@ -25,23 +28,45 @@ class Questions:
     file: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
+    part: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.part and not 1 <= self.part[0] <= self.part[1]:
+            i, n = self.part
+            raise out_of_range("part", "i/N with 1 <= i <= N", f"{i}/{n}")
 
     @property
     def place(self) -> str:
         """Where they come from, in words."""
-        return self.file or f"{self.task.name} {self.split}, {self.source}"
+        place = self.file or f"{self.task.name} {self.split}, {self.source}"
+        return f"part {self.part[0]} of {self.part[1]} of {place}" if self.part else place
 
     def rows(self) -> Iterator[Row]:
         """Questions without ground truth, each with the prompt that asks it zero-shot."""
+        inside = self._ranks_of_part()
         for row in tasks.questions(self.task, limit=self.limit, **self._place()):
-            yield row | {"prompt": render(self.task.prompt, question=row["question"])}
+            if not self.part or _rank(row) in inside:
+                yield row | {"prompt": tasks.ask(self.task, row)}
 
     def gold(self) -> dict[str, Gold]:
         """Ground truth by id."""
         return tasks.gold(self.task, **self._place())
 
+    def _ranks_of_part(self) -> set[int]:
+        if not self.part:
+            return set()
+        rows = tasks.questions(self.task, limit=self.limit, **self._place())
+        ranks = sorted(map(_rank, rows))
+        i, n = self.part
+        return set(ranks[len(ranks) * (i - 1) // n : len(ranks) * i // n])
+
     def _place(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("split", "source", "file", "fields")}
+
+
+def _rank(row: Row) -> int:
+    """The row's place in a seeded order of its own, by its id."""
+    return int(digest("part", "42", row["id"])[:16], 16)
 
 
 @dataclass(frozen=True)

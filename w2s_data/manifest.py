@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os.path
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,6 +33,7 @@ class Summary:
     questions: int = 0
     kept: int = 0
     rows: int = 0
+    eval_rows: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     models: dict[str, str] = field(default_factory=dict)
     rounds: list[Round] = field(default_factory=list)
@@ -43,7 +45,8 @@ class Summary:
         """Pass the questions on, counted and hashed."""
         seen = hashlib.sha256()
         for row in rows:
-            seen.update(dump([row["id"], row["question"]]).encode())
+            asked = [row["id"], row["question"], *row.get("choices", ())]
+            seen.update(dump(asked).encode())
             self.questions += 1
             yield row
         self.questions_hash = seen.hexdigest()
@@ -55,7 +58,10 @@ class Summary:
                 self.dropped[row["dropped"]] += 1
             else:
                 self.kept += 1
-                self.rows += len(row["endings"])
+                if row.get("held_out"):
+                    self.eval_rows += len(row["endings"])
+                else:
+                    self.rows += len(row["endings"])
             yield row
 
     def facts(self) -> dict[str, Any]:
@@ -72,13 +78,25 @@ class Summary:
             }
         facts |= {"kept": self.kept}
         facts |= {f"dropped: {reason}": n for reason, n in self.dropped.most_common()}
-        return facts | {"rows": self.rows} | self.notes | self.files
+        facts |= {"rows": self.rows} | ({"eval rows": self.eval_rows} if self.eval_rows else {})
+        return facts | flat(self.notes) | self.files
 
     @property
     def next(self) -> str:
         """The command that trains on the set, once it is written."""
         recipe = self.files.get("recipe")
         return f"llamafactory-cli train {shlex.quote(recipe)}" if recipe else ""
+
+
+def flat(notes: Mapping[str, Any]) -> dict[str, Any]:
+    """Notes for a person: those within a note beside it, fractions to four digits."""
+    lines: dict[str, Any] = {}
+    for name, value in notes.items():
+        if isinstance(value, Mapping):
+            lines |= {f"{name}: {inner}": v for inner, v in flat(value).items()}
+        else:
+            lines[name] = f"{value:.4g}" if isinstance(value, float) else value
+    return lines
 
 
 def describe(
@@ -89,16 +107,28 @@ def describe(
     samplers: Mapping[str, Sampler],
     seed: int,
 ) -> Row:
-    """What the set is made of, so that anyone can check or rebuild it; no dates, no host."""
+    """What the set is made of, so that anyone can check or rebuild it; no dates, no host.
+
+    The paths of the store and of the user's questions start at the manifest's own folder.
+    """
+    folder = Path(summary.files["set"]).parent
+    place = {
+        "file": questions.file and os.path.relpath(questions.file, folder),
+        "fields": dict(questions.fields),
+        "limit": questions.limit,
+    }
     return {
         "w2s_data": __version__,
         "name": summary.name,
         **arguments,
+        "store": os.path.relpath(arguments["store"], folder),
         "seed": seed,
         "trains": stage.trains,
         "task": questions.task.name,
         "split": questions.split,
         "source": "file" if questions.file else questions.source,
+        **{name: value for name, value in place.items() if value},
+        **({"part": "{}/{}".format(*questions.part)} if questions.part else {}),
         "questions_sha256": summary.questions_hash,
         "models": {
             role: {"spec": sampler.spec, "fingerprint": sampler.backend.fingerprint}
@@ -111,9 +141,11 @@ def describe(
             "kept": summary.kept,
             "dropped": dict(sorted(summary.dropped.items())),
             "rows": summary.rows,
+            **({"eval_rows": summary.eval_rows} if summary.eval_rows else {}),
         },
         "files": {
             Path(summary.files[kind]).name: file_hash(summary.files[kind])
-            for kind in ("set", "dropped")
+            for kind in ("set", "dropped", "eval", "v1")
+            if kind in summary.files
         },
     }

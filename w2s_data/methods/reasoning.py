@@ -22,10 +22,10 @@ from w2s_data.answers import equal, extract, vote
 from w2s_data.errors import W2SError
 from w2s_data.io import Spool
 from w2s_data.methods import Count, Share, Stage, Temperature
-from w2s_data.prompts import render
 from w2s_data.rows import Row, digest, drop, keep, rng
 from w2s_data.steps.sample import Sampler
-from w2s_data.tasks import Task
+from w2s_data.tasks import Task, ask
+from w2s_data.tasks.choice import listed
 
 Compat = Literal["", "w2s-reasoning"]
 
@@ -57,7 +57,7 @@ def consistent_answers(
 
     def few_shot(row: Row) -> str:
         others = [pair for row_id, *pair in shown if row_id != row["id"]]
-        return render(strong.task.prompt, question=row["question"], demonstrations=others[:shots])
+        return ask(strong.task, row, demonstrations=others[:shots])
 
     for row in strong(answered, "icl", prompt=few_shot):
         yield _intersect(row, weak.task, side, compat)
@@ -145,7 +145,7 @@ def _demonstrations(
         shots + 1, drawable, key=lambda row: digest("demonstration", str(seed), row["id"])
     )
     shown = [picked[row_id] for row_id in by_hand] + drawn
-    return [(r["id"], r["question"], tidy(r["weak"][0]["text"], task)) for r in shown[: shots + 1]]
+    return [(r["id"], listed(r), tidy(r["weak"][0]["text"], task)) for r in shown[: shots + 1]]
 
 
 def _complete(row: Row, task: Task) -> bool:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from w2s_data.errors import W2SError, out_of_range, unknown
 from w2s_data.rows import Row
 
 TASKS = {
+    "arc_challenge": "w2s_data.tasks.arc_challenge",
     "gsm8k": "w2s_data.tasks.gsm8k",
     "math": "w2s_data.tasks.math",
 }
@@ -28,6 +29,7 @@ BUNDLED = Path(__file__).parents[1] / "bundled" / "questions"
 ALIASES = {
     "id": ("id", "unique_id"),
     "question": ("question", "problem", "query"),
+    "choices": ("choices", "options"),
     "answer": ("answer", "final_answer", "gold", "target"),
     "solution": ("solution", "rationale"),
     "level": ("level", "difficulty"),
@@ -52,11 +54,15 @@ class Hub:
 
 
 class Gold(TypedDict):
-    """The ground truth of one question; `response` is a whole response in the task's format."""
+    """The ground truth of one question; `response` is a whole response in the task's format.
+
+    `answer` is a choice question's letter; `aliases` are an open answer's other names.
+    """
 
     answer: str
     solution: str | None
     response: str
+    aliases: NotRequired[list[str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +71,10 @@ class Task:
 
     `rule` is the extraction rule of `answers.extract`, `answer_key` the words before the final
     answer, `prompt` a template of `prompts.render`. `fields` maps names of ours (the keys of
-    ALIASES) to a source record's. `files` and `hub` say where each split comes from; `roles`
-    names the default model of each role. `response(solution, answer)` writes the gold response.
+    ALIASES) to a source record's, which must be there; `aliases` are further names to look for.
+    `shape` brings a record's question side into the house's shape, `read_gold` its gold side.
+    `files` and `hub` say where each split comes from; `roles` names the default model of each
+    role. `response(solution, answer)` writes the gold response.
     """
 
     name: str
@@ -78,6 +86,9 @@ class Task:
     stop: tuple[str, ...] = ("Question", "Answer:")
     max_tokens: int = 512
     fields: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    shape: Callable[[Row], Row] | None = None
+    read_gold: Callable[[Row], Row] | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
     hub: Mapping[str, Hub] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
@@ -107,6 +118,9 @@ def questions(
     limit: int | None = None,
 ) -> Iterator[Row]:
     """Yield the split's rows `{id, task, question, meta}`, without ground truth, in source order.
+
+    A choice question has `choices`, too: its option texts, labelled A, B, ... by position;
+    `question` is the stem alone.
 
     `source` is one of SOURCES. A `file` (jsonl, json, csv, parquet) is read whole whatever the
     split. `fields` maps our names to the file's, before the task's own and ALIASES. `meta` holds
@@ -146,12 +160,21 @@ def gold(
 def _question(task: Task, record: Row) -> Row:
     """The wall: of the record, nothing but these fields passes."""
     meta = {name: _meta(record, name) for name in META_FIELDS if record.get(name) is not None}
-    return {
+    row = {
         "id": record["id"],
         "task": task.name,
         "question": record["question"],
         "meta": meta,
     }
+    return row | {"choices": record["choices"]} if task.shape and record.get("choices") else row
+
+
+def ask(task: Task, row: Row, **slots: Any) -> str:
+    """The task's prompt for the row's question, with its choices where it has some."""
+    from w2s_data.prompts import render
+
+    options = {"choices": row["choices"]} if row.get("choices") else {}
+    return render(task.prompt, question=row["question"], **options, **slots)
 
 
 def _meta(record: Row, name: str) -> int | str:
@@ -169,12 +192,17 @@ def _gold(task: Task, record: Row, mapped: Iterable[str]) -> Gold:
                 f"{record['where']}: the field for {name} is missing; "
                 f"fields there: {record['there']}"
             )
+    if task.read_gold:
+        record = record | task.read_gold(record)
     answer, solution = (_text(record, name) for name in GOLD_FIELDS)
     if answer is not None and task.answer_key in answer:
         answer, solution = None, solution or answer
     if answer is None:
         answer = _final_answer(task, record, solution)
-    return Gold(answer=answer, solution=solution, response=task.response(solution, answer))
+    gold = Gold(answer=answer, solution=solution, response=task.response(solution, answer))
+    if record.get("aliases"):
+        gold["aliases"] = record["aliases"]
+    return gold
 
 
 def _final_answer(task: Task, record: Row, solution: str | None) -> str:
@@ -206,11 +234,9 @@ def _text(record: Row, name: str) -> str | None:
 
 def describe(task: Task) -> str:
     """The task as text for a terminal: its prompt, answer key, sources and default models."""
-    from w2s_data.prompts import render
-
     lines = [task.title, "", f"answer key   {task.answer_key}", f"stop         {task.stop}"]
     lines += [f"max tokens   {task.max_tokens}", "", "prompt"]
-    lines += [f"  {line}" for line in render(task.prompt, question="...").splitlines()]
+    lines += [f"  {line}" for line in _shown_prompt(task).splitlines()]
     lines += ["", "splits"]
     for split in SPLITS:
         hub = task.hub.get(split)
@@ -219,3 +245,10 @@ def describe(task: Task) -> str:
         lines.append(f"  {split:10} {', '.join(where) or 'none'}")
     lines += ["", "models" if task.roles else "no default models"]
     return "\n".join(lines + [f"  {role:10} {spec}" for role, spec in task.roles.items()])
+
+
+def _shown_prompt(task: Task) -> str:
+    from w2s_data.prompts import slots
+
+    choices = {"choices": ["...", "..."]} if "choices" in slots(task.prompt) else {}
+    return ask(task, {"question": "..."} | choices)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from w2s_data.errors import W2SError
-from w2s_data.prompts import render
 from w2s_data.rows import Row, digest
-from w2s_data.tasks import Task
+from w2s_data.tasks import Task, ask
+from w2s_data.tasks.choice import listed
 
 
 class Matcher:
@@ -22,11 +22,14 @@ class Matcher:
         self.place = place
         self._ids: set[str] = set()
         self._by_text: dict[str, list[str]] = defaultdict(list)
-        before, _, after = render(task.prompt, question="\0").partition("\0")
+        choices = {"choices": ["\0"]} if task.shape else {}
+        before, _, after = ask(task, {"question": "\0"} | choices).partition("\0")
+        after = after.rpartition("\0")[2]
         self._before, self._after = before.strip(), after.strip()
         for row in questions:
             self._ids.add(row["id"])
-            self._by_text[_key(row["question"])].append(row["id"])
+            for text in {row["question"], listed(row)}:
+                self._by_text[_key(text)].append(row["id"])
 
     def find(self, row: Row, where: str) -> str | None:
         """The id of the question that `row` (id, question, prompt: any of them) is about, or None.

@@ -39,7 +39,8 @@ def records(
         raise unknown("field", name, ALIASES)
 
     def read(raw: Iterable[tuple[str, Row]]) -> Iterator[Row]:
-        return _identified(task, (_named(record, where, names) for where, record in raw))
+        named = (_named(record, where, names, task) for where, record in raw)
+        return _identified(task, named)
 
     if file is not None:
         return read(file_records(file))
@@ -90,10 +91,11 @@ def _rank(record: Row) -> int:
     return int(digest("half", "42", record["id"])[:16], 16)
 
 
-def _named(record: Row, where: str, names: Mapping[str, str]) -> Row:
+def _named(record: Row, where: str, names: Mapping[str, str], task: Task) -> Row:
     """The record under our names. No field serves two of them, so gold cannot pass as another."""
     required = {name: key for name, key in names.items() if name not in GOLD_FIELDS}
-    found = {name: field_of(record, where, name, required, ALIASES[name]) for name in ALIASES}
+    aliases = {name: known + task.aliases.get(name, ()) for name, known in ALIASES.items()}
+    found = {name: field_of(record, where, name, required, aliases[name]) for name in ALIASES}
     found |= {name: names[name] for name in GOLD_FIELDS if name in names}
     used: dict[str, str] = {}
     for name, key in found.items():
@@ -112,9 +114,11 @@ def _identified(task: Task, records: Iterable[Row]) -> Iterator[Row]:
     repeats: dict[bytes, int] = {}
     for record in records:
         record["question"] = _checked_question(record)
+        if task.shape:
+            record |= task.shape(record)
         row_id = _id(record)
         if row_id is None:
-            row_id = question_id(task.name, record["question"])
+            row_id = question_id(task.name, _asked(record, task))
             count = repeats[_short(row_id)] = repeats.get(_short(row_id), 0) + 1
             row_id = row_id if count == 1 else f"{row_id}-{count}"
         first = lines.setdefault(_short(row_id), record["where"])
@@ -123,6 +127,11 @@ def _identified(task: Task, records: Iterable[Row]) -> Iterator[Row]:
                 f"{record['where']}: id {row_id!r} stands at {first} already; ids must be unique"
             )
         yield record | {"id": row_id}
+
+
+def _asked(record: Row, task: Task) -> str:
+    """The question's text, with its options where it has some."""
+    return "\n".join([record["question"], *(record.get("choices", ()) if task.shape else ())])
 
 
 def _short(text: str) -> bytes:
