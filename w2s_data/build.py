@@ -84,6 +84,8 @@ def build(
             path = Path(configs) / f"{name}.yaml"
             recipe.write(path, training, f"llamafactory-cli train {path}")
             arguments = {"method": method, "stage": stage, "settings": values, "format": format}
+            arguments |= {"max_tokens": models.max_tokens, "options": dict(models.options)}
+            arguments |= {"store": str(store)}
             manifest = Path(out) / f"{name}.manifest.json"
             write_json(manifest, describe(summary, chosen, questions, arguments, samplers, seed))
             info = str(Path(out) / factory.INFO)
