@@ -6,18 +6,19 @@ import contextlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import jsonlines
 
 from w2s_data import factory, methods, recipe
 from w2s_data.backends.checkpoint import checkpoint
-from w2s_data.errors import W2SError, unknown
+from w2s_data.errors import W2SError, out_of_range, unknown
 from w2s_data.inputs import Models, Questions
 from w2s_data.io import atomic, dump, locked, sweep, write_json, write_rows
 from w2s_data.manifest import Summary, describe
 from w2s_data.methods import Stage
 from w2s_data.rows import ENDING, Row, Sample
+from w2s_data.steps.weights import column, compile_rows, hold_out, weigh
 from w2s_data.store import STORE, Store
 
 
@@ -35,6 +36,10 @@ def build(
     format: str = "alpaca",
     finetuning: str = "lora",
     template: str | None = None,
+    weights: str | None = None,
+    copies: int | None = None,
+    eval_share: float = 0.0,
+    v1: bool = False,
     seed: int = 42,
     dry_run: bool = False,
 ) -> Summary:
@@ -42,8 +47,16 @@ def build(
 
     Responses that the store lacks are generated first. Each file appears whole or not at all, the
     manifest last. `template` is LLaMA-Factory's name of the chat template that the models are
-    asked with; plain prompts need none. `dry_run` generates and writes nothing. Raises W2SError
-    for a user's mistake, and when no row is kept.
+    asked with; plain prompts need none.
+
+    `weights` (`steps.weights`; the stage's own by default, "none" for none) compiles each row's
+    weight into copies, `copies` rows in all. `eval_share` keeps the rows of that share of the
+    prompts apart, in a set of their own that the recipe evaluates on: LLaMA-Factory's val_size
+    would evaluate on copies of training rows. `v1` writes the uncopied rows for LLaMA-Factory's v1
+    trainer, too (`factory.v1_record`).
+
+    `dry_run` generates and writes nothing. Raises W2SError for a user's mistake, and when no row
+    is kept.
     """
     chosen = methods.get(method, stage)
     known = {*methods.roles(chosen), chosen.trained}
@@ -58,7 +71,19 @@ def build(
             "chat=true and --template NAME go together: a model is trained on the prompt it is "
             "asked with, and LLaMA-Factory knows its chat template by a name (qwen, llama3, ...)"
         )
-    training = _recipe(name, out, chosen, trained, finetuning, template or "fewshot", seed)
+    weights = _weights(chosen, weights, copies, v1)
+    if not 0 <= eval_share < 1:
+        raise out_of_range("eval_share", "in [0, 1)", eval_share)
+    training = _recipe(
+        name,
+        out,
+        chosen,
+        trained,
+        finetuning,
+        template or "fewshot",
+        seed,
+        **(recipe.evaluating(f"{name}_eval") if eval_share else {}),
+    )
     summary = Summary(name, questions.place, dry_run)
 
     with (
@@ -75,15 +100,29 @@ def build(
         if methods.takes(chosen, "notes"):
             doors["notes"] = summary.notes
         asked = summary.counting(questions.rows())
-        ended = summary.ending(chosen.run(asked, **samplers, **doors, **values))
+        ended = chosen.run(asked, **samplers, **doors, **values)
         if dry_run:
-            deque(ended, maxlen=0)
+            deque(summary.ending(ended), maxlen=0)
         else:
-            _write_rows(ended, summary, Path(out), chosen.trains, format)
+            if eval_share:
+                ended = hold_out(ended, eval_share, seed)
+            places = _places(Path(out), name, bool(eval_share), v1)
+            with contextlib.ExitStack() as stack:
+                files = {kind: stack.enter_context(atomic(path)) for kind, path in places.items()}
+                if weights:
+                    ended = _compiled(ended, weights, copies, seed, summary, files.get("v1"))
+                _write_rows(summary.ending(ended), summary, files, chosen.trains, format)
+            summary.files = {kind: str(path) for kind, path in places.items()}
             factory.register(out, name, entry)
+            if eval_share:
+                evaluated = factory.entry(chosen.trains, format, f"{name}.eval.jsonl")
+                factory.register(out, f"{name}_eval", evaluated)
             path = Path(configs) / f"{name}.yaml"
-            recipe.write(path, training, f"llamafactory-cli train {path}")
-            arguments = {"method": method, "stage": stage, "settings": values, "format": format}
+            recipe.write(path, training, "\n".join(_header(path, weights)))
+            arguments: dict[str, Any] = {"method": method, "stage": stage, "settings": values}
+            arguments |= {"format": format}
+            arguments |= {"weights": weights, "copies": copies} if weights else {}
+            arguments |= {"eval_share": eval_share} if eval_share else {}
             arguments |= {"max_tokens": models.max_tokens, "options": dict(models.options)}
             arguments |= {"store": str(store)}
             manifest = Path(out) / f"{name}.manifest.json"
@@ -99,7 +138,7 @@ def _alone(out: Path, name: str) -> Iterator[None]:
     """No other process builds `name` in `out` meanwhile; what killed ones left is removed."""
     busy = f"another process is building {name} in {out}; wait for it, or choose another --name"
     with locked(out / f".{name}.lock", busy):
-        for kind in ("jsonl", "dropped.jsonl", "manifest.json"):
+        for kind in ("jsonl", "dropped.jsonl", "eval.jsonl", "v1.jsonl", "manifest.json"):
             sweep(out, f"{name}.{kind}")
         yield
 
@@ -150,25 +189,77 @@ def _seeded(stage: Stage, seed: int) -> dict[str, Any]:
     return {"seed": seed} if "seed" in methods.parameters(stage) else {}
 
 
+def _weights(stage: Stage, weights: str | None, copies: int | None, v1: bool) -> str:
+    """The weights to compile, "" for none; W2SError for what does not go together."""
+    weights = stage.weights if weights is None else "" if weights == "none" else weights
+    if weights:
+        column(weights)
+    elif copies is not None or v1:
+        raise W2SError("--copies and --v1 need weights: name them with --weights")
+    if v1 and stage.trains != "sft":
+        raise W2SError(f"LLaMA-Factory's v1 trainer takes SFT rows alone, not {stage.trains}")
+    return weights
+
+
+Files = dict[str, IO[str]]
+
+
+def _places(out: Path, name: str, evaluated: bool, v1: bool) -> dict[str, Path]:
+    """The files of the set's rows, by kind."""
+    kinds = ("dropped", *("eval",) * evaluated, *("v1",) * v1)
+    return {"set": out / f"{name}.jsonl"} | {k: out / f"{name}.{k}.jsonl" for k in kinds}
+
+
+def _compiled(
+    ended: Iterable[Row],
+    weights: str,
+    copies: int | None,
+    seed: int,
+    summary: Summary,
+    v1: IO[str] | None,
+) -> Iterator[Row]:
+    """Rows whose endings stand as often as they weigh; before that, once each, in `v1`."""
+    weighed = weigh(ended, weights)
+    if v1:
+        weighed = _also_v1(weighed, jsonlines.Writer(v1, dumps=dump))
+    told = summary.notes["weights"] = {"column": column(weights)[0]}
+    return compile_rows(weighed, "column:weight", budget=copies, seed=seed, notes=told)
+
+
+def _also_v1(rows: Iterable[Row], writer: jsonlines.Writer) -> Iterator[Row]:
+    for row in rows:
+        for ending in row.get("endings", ()):
+            if ending["weight"] and not row.get("held_out"):
+                writer.write(factory.v1_record(_finished(row, ending)))
+        yield row
+
+
 def _write_rows(
-    ended: Iterable[Row], summary: Summary, out: Path, trains: str, format: str
+    ended: Iterable[Row], summary: Summary, files: Files, trains: str, format: str
 ) -> None:
-    kept, dropped = out / f"{summary.name}.jsonl", out / f"{summary.name}.dropped.jsonl"
-    with atomic(dropped) as lost, atomic(kept) as exported:
-        dropping = jsonlines.Writer(lost, dumps=dump)
-        exporting = jsonlines.Writer(exported, dumps=dump)
-        for row in ended:
-            if "dropped" in row:
-                dropping.write(_story(row))
-            for ending in row.get("endings", ()):
-                finished = {"id": row["id"], "prompt": row["prompt"]} | ending
-                extras = sorted(ending.keys() - ENDING)
-                for record in factory.records(finished, trains, format, extras):
-                    exporting.write(record)
-        if not summary.rows:
-            reasons = "; ".join(f"{n} {reason}" for reason, n in summary.dropped.most_common())
-            raise W2SError(f"no row is left of {summary.questions}: {reasons or 'no questions'}")
-    summary.files = {"set": str(kept), "dropped": str(dropped)}
+    writers = {kind: jsonlines.Writer(file, dumps=dump) for kind, file in files.items()}
+    for row in ended:
+        if "dropped" in row:
+            writers["dropped"].write(_story(row))
+        for ending in row.get("endings", ()):
+            extras = sorted(ending.keys() - ENDING)
+            for record in factory.records(_finished(row, ending), trains, format, extras):
+                writers["eval" if row.get("held_out") else "set"].write(record)
+    if not summary.rows:
+        reasons = "; ".join(f"{n} {reason}" for reason, n in summary.dropped.most_common())
+        raise W2SError(f"no row is left of {summary.questions}: {reasons or 'no questions'}")
+    if "eval" in files and not summary.eval_rows:
+        raise W2SError("eval_share keeps no row apart: give a larger share, or more questions")
+
+
+def _finished(row: Row, ending: Row) -> Row:
+    return {"id": row["id"], "prompt": row["prompt"]} | ending
+
+
+def _header(path: Path, weights: str) -> Iterator[str]:
+    yield f"llamafactory-cli train {path}"
+    if weights:
+        yield "The set holds copies: no val_size, which would evaluate on copies of training rows."
 
 
 def _story(row: Row) -> Row:
@@ -184,6 +275,7 @@ def _recipe(
     finetuning: str,
     template: str,
     seed: int,
+    **overrides: Any,
 ) -> recipe.Recipe:
     """The recipe that trains `spec`: SFT starts from its base, preferences from its adapter."""
     model, adapter = _local(spec)
@@ -197,6 +289,7 @@ def _recipe(
         finetuning=finetuning,
         template=template,
         seed=seed,
+        **overrides,
     )
 
 

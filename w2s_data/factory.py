@@ -74,6 +74,25 @@ def records(
     return [{"id": row["id"]} | body | kept for body in bodies]
 
 
+def v1_record(row: Row) -> dict[str, Any]:
+    """A finished SFT row for LLaMA-Factory's v1 trainer, its `weight` as `loss_weight`.
+
+    Read from 0.9.5 (`USE_V1=1`, `train_dataset: FILE`): v1 trains SFT alone, and divides by the
+    sum of the weights of its micro-batch. So weights are relative within a micro-batch, and have
+    no effect at all with one row in each, its default; copies have neither limit.
+    """
+    if wrong := problem(row, "sft", "sharegpt"):
+        raise W2SError(f"row {row.get('id')!r} cannot be exported for sft: {wrong}")
+    asked = [_v1_message(m["role"], m["content"], 0.0) for m in _messages(row["prompt"])]
+    answered = _v1_message("assistant", row["response"], float(row["weight"]))
+    return {"id": row["id"], "messages": [*asked, answered]}
+
+
+def _v1_message(role: str, text: str, weight: float) -> dict[str, Any]:
+    content = [{"type": "text", "value": text}]
+    return {"role": role, "content": content, "loss_weight": weight}
+
+
 def problem(row: Row, stage: str, format: str = "alpaca") -> str | None:
     """Why LLaMA-Factory would drop or misread `row` in `stage`; None when it is sound."""
     if not isinstance(row.get("id"), str) or not row["id"]:

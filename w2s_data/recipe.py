@@ -136,6 +136,7 @@ _SECTIONS = {
     "dataset": (
         "dataset",
         "dataset_dir",
+        "eval_dataset",
         "template",
         "default_system",
         "cutoff_len",
@@ -200,7 +201,14 @@ def recipe(
     if template == "fewshot" and (first := bos(model)):
         values["default_system"] = first
     values |= overrides
+    if values.get("val_size") and values.get("eval_dataset"):
+        raise W2SError("val_size and eval_dataset exclude each other in LLaMA-Factory")
     return _ordered({key: value for key, value in values.items() if value is not None})
+
+
+def evaluating(dataset: str) -> Recipe:
+    """The overrides that evaluate on `dataset` after each epoch."""
+    return {"eval_dataset": dataset, "eval_strategy": "epoch", "per_device_eval_batch_size": 8}
 
 
 def bos(model: str) -> str:

@@ -35,6 +35,10 @@ from w2s_data.store import STORE
 @click.option("--out", default="data", show_default=True, help="LLaMA-Factory's dataset folder.")
 @click.option("--configs", default="factory_configs", show_default=True, help="For the recipe.")
 @click.option("--format", default="alpaca", show_default=True, help="alpaca or sharegpt.")
+@click.option("--weights", help="Weigh rows by copies: entropy, share, score, column:NAME, none.")
+@click.option("--copies", type=int, help="With --weights: the rows in all (default: as without).")
+@click.option("--eval-share", default=0.0, show_default=True, help="This share of prompts apart.")
+@click.option("--v1", is_flag=True, help="Weights for LLaMA-Factory's v1 trainer, in a file too.")
 @click.option("--finetuning", default="lora", show_default=True, help="lora or full.")
 @click.option("--template", help="LLaMA-Factory's chat template, with --option chat=true.")
 @MODELS
@@ -60,6 +64,10 @@ def build(quiet: bool, as_json: bool, **given: Any) -> None:
         "format",
         "finetuning",
         "template",
+        "weights",
+        "copies",
+        "eval_share",
+        "v1",
         "seed",
         "dry_run",
     )

@@ -168,11 +168,14 @@ def column(weights: str) -> tuple[str, bool]:
     return NAMED[weights]
 
 
-def held_out(row: Row, share: float, seed: int = 42) -> bool:
-    """Whether the row is among the `share` of evaluation: by its prompt, so that rows which share
-    one stay on one side, and no copy of a training row is evaluated."""
-    prompt = row["prompt"] if isinstance(row["prompt"], str) else str(row["prompt"])
-    return int(digest("held out", str(seed), prompt)[:16], 16) < share * 2**64
+def hold_out(rows: Iterable[Row], share: float, seed: int = 42) -> Iterator[Row]:
+    """Ended rows, `held_out` for evaluation in this share of the prompts: rows that share a prompt
+    stay on one side, so that no copy of a training row is evaluated. Any order gives the same."""
+    for row in rows:
+        prompt = row["prompt"] if isinstance(row["prompt"], str) else str(row["prompt"])
+        place = int(digest("held out", str(seed), prompt)[:16], 16)
+        chosen = "endings" in row and place < share * 2**64
+        yield row | {"held_out": True} if chosen else row
 
 
 def _with_weight(row: Row, ending: Row, weights: str) -> Row:
