@@ -22,9 +22,8 @@ class Extracted(NamedTuple):
 
 Rule = Callable[[str], Extracted | None]
 
-_RUN_ON = re.compile(r"\n\s*(?:Question|Q|Problem|User|Human|### ?Instruction)\s*:")
-_OTHERS = re.compile(r"User|Human|Instruction")
-_ENDS = ("</s>", "<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<eos>")
+_RUN_ON = re.compile(r"\n[^\S\n]*(?:Question|Q|Problem|User|Human|### ?Instruction)\s*:")
+_ENDS = re.compile(r"</s>|<eos>|<\|(?:endoftext|im_end|eot_id|end_of_text)\|>")
 _LOOP_REPEATS = 8
 _LOOP_PERIOD = 400
 
@@ -37,21 +36,19 @@ def extract(rule: str, text: str, *, compat: str | None = None) -> Extracted | N
     string of paper 1 (arXiv 2407.13647), empty where nothing was declared, and never None.
     Raises W2SError for an unknown rule.
     """
-    if rule not in RULES:
+    found = RULES.get(rule)
+    if found is None:
         raise unknown("answer rule", rule, RULES)
-    if published(compat):
+    if compat is not None and published(compat):
         return Extracted(paper1.published_answer(rule, text), f"compat {compat}", 0, len(text))
-    return RULES[rule](_said(text))
+    return found(_said(text))
 
 
 def _said(text: str) -> str:
     """The part of a response before it invents another question, ends, or starts to loop."""
-    if "Question" in text or "\nQ" in text or "Problem" in text or _OTHERS.search(text):
-        run_on = _RUN_ON.search(text)
-        text = text[: run_on.start()] if run_on else text
-    if ">" in text:
-        for mark in _ENDS:
-            text = text.partition(mark)[0]
+    for sign, stop in ((":", _RUN_ON), (">", _ENDS)):
+        found = stop.search(text) if sign in text else None
+        text = text[: found.start()] if found else text
     return text[: _loop_start(text)]
 
 
@@ -86,26 +83,48 @@ _HASHES = re.compile(r"####[ \t]*:?[ \t]*")
 _THE_ANSWER = re.compile(r"\b(?i:(?:the|my)\s+(?:final\s+|correct\s+)?answer\s+is)\s*:?[ \t]*")
 _ANSWER = re.compile(r"(?im)^[ \t]*\**(?:final\s+)?answer\**[ \t]*:\**[ \t]*")
 _NEXT_SENTENCE = re.compile(r"\.\s+(?=[A-Z$\\])|(?<=[.!?])\s+(?=[A-Z])")
+# In names a dot follows initials and titles: "J. R. R. Tolkien", "St. Louis".
+_NEXT_IN_WORDS = re.compile(r"(?<=[^\W_]{4})(?<!Prof)(?<!Capt)\.\s+(?=[A-Z])|(?<=[!?])\s+(?=[A-Z])")
 _CUT_OFF = re.compile(r"(?:[-+*/=^_\\(\[{<>,:]|\\(?:frac|sqrt|times|cdot|left|cup))\s*$")
 
 
-def _after(pattern: re.Pattern[str], where: str, sign: str = "") -> Rule:
+def _after(
+    pattern: re.Pattern[str],
+    where: str,
+    sign: str = "",
+    next_sentence: re.Pattern[str] = _NEXT_SENTENCE,
+) -> Rule:
     """What follows the last match of a pattern; `sign` is in every match, for a quick look."""
 
     def rule(text: str) -> Extracted | None:
         if sign not in text and sign.upper() not in text:
             return None
-        marks = list(pattern.finditer(text))
-        if not marks:
-            return None
-        start = marks[-1].end()
-        end = _declared_end(text, start)
-        return _trimmed(text, start, end, where)
+        start = -1
+        for mark in pattern.finditer(text):
+            start = mark.end()
+        return _declared(text, start, where, next_sentence) if start >= 0 else None
 
     return rule
 
 
-def _declared_end(text: str, start: int) -> int:
+def _after_hashes(text: str) -> Extracted | None:
+    at = text.rfind("####")
+    mark = _HASHES.match(text, at) if at >= 0 else None
+    return _declared(text, mark.end(), "####") if mark else None
+
+
+def _declared(
+    text: str, start: int, where: str, next_sentence: re.Pattern[str] = _NEXT_SENTENCE
+) -> Extracted | None:
+    """The answer that begins at `start`; a line that is all digits needs no further look."""
+    line_end = text.find("\n", start)
+    line = text[start:] if line_end < 0 else text[start:line_end]
+    if line.isdecimal():
+        return Extracted(line, where, start, start + len(line))
+    return _trimmed(text, start, _declared_end(text, start, next_sentence), where)
+
+
+def _declared_end(text: str, start: int, next_sentence: re.Pattern[str]) -> int:
     """The end of the declared line, or of the formula that it opens."""
     if text.startswith(("$$", "\\[", "\\("), start):
         close = {"$$": "$$", "\\[": "\\]", "\\(": "\\)"}[text[start : start + 2]]
@@ -116,12 +135,12 @@ def _declared_end(text: str, start: int) -> int:
         line_end = text.find("\n", end)
         end = len(text) if line_end < 0 else line_end
         if line_end < 0 or not _open_brackets(text[start:end]):
-            return _sentence_end(text, start, end)
+            return _sentence_end(text, start, end, next_sentence)
         end += 1
 
 
-def _sentence_end(text: str, start: int, end: int) -> int:
-    for stop in _NEXT_SENTENCE.finditer(text, start, end):
+def _sentence_end(text: str, start: int, end: int, next_sentence: re.Pattern[str]) -> int:
+    for stop in next_sentence.finditer(text, start, end):
         if not _open_brackets(text[start : stop.start()]):
             return stop.start()
     return end
@@ -138,8 +157,6 @@ def _open_brackets(text: str) -> bool:
 
 def _trimmed(text: str, start: int, end: int, where: str) -> Extracted | None:
     answer = text[start:end]
-    if answer.isdecimal():
-        return Extracted(answer, where, start, end)
     if _open_brackets(answer):
         return None
     start += len(answer) - len(answer.lstrip())
@@ -261,11 +278,14 @@ def _first_of(*rules: Rule) -> Rule:
     return rule
 
 
-_HASHED = _after(_HASHES, "####", "####")
 _DECLARED = _after(_THE_ANSWER, "The answer is", "nswer")
-_GSM8K = _first_of(_HASHED, _DECLARED)
-_MATH = _first_of(_DECLARED, _boxed, _HASHED)
-_OPEN = _first_of(_DECLARED, _after(_ANSWER, "Answer:", "nswer"), _first_line)
+_GSM8K = _first_of(_after_hashes, _DECLARED)
+_MATH = _first_of(_DECLARED, _boxed, _after_hashes)
+_OPEN = _first_of(
+    _after(_THE_ANSWER, "The answer is", "nswer", _NEXT_IN_WORDS),
+    _after(_ANSWER, "Answer:", "nswer", _NEXT_IN_WORDS),
+    _first_line,
+)
 
 RULES: dict[str, Rule] = {
     "gsm8k": _GSM8K,
