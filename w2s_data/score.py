@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from w2s_data import show, tasks
-from w2s_data.answers import Classes, classes, equal, extract
+from w2s_data.answers import Classes, classes, extract
 from w2s_data.errors import W2SError, out_of_range, unknown
 from w2s_data.io import read_rows, write_rows
 from w2s_data.rows import Row, digest
 from w2s_data.tasks import ALIASES as QUESTION_ALIASES
-from w2s_data.tasks import Task
+from w2s_data.tasks import Task, judge
 from w2s_data.tasks.match import Matcher
 from w2s_data.tasks.sources import PROMPTS, RESPONSES, field_of, responses_of
 
@@ -43,13 +43,17 @@ class Score(Part):
     """The score of a file: `Part` over all its questions, and more.
 
     unparsed: responses that declare no answer; undecided: answers the engine could not compare
-    with gold; both count as wrong. unanswered: questions of the split without a response, not
-    counted. pass_at and majority_at: by number of samples k, when each question has several.
+    with gold; both count as wrong. accuracy_parsed: over the responses that declare an answer.
+    measures: choice and open answers by each measure of `judge.measures`, means over responses.
+    unanswered: questions of the split without a response, not counted. pass_at and majority_at:
+    by number of samples k, when each question has several.
     """
 
     unparsed: int
     undecided: int
     unanswered: int
+    accuracy_parsed: float
+    measures: dict[str, float]
     pass_at: dict[int, float]
     majority_at: dict[int, float]
     by_level: dict[str, Part]
@@ -58,11 +62,13 @@ class Score(Part):
 
 @dataclass
 class _Question:
-    """One question's gold answer, kind and judged responses."""
+    """One question's gold answer with its other names, kind, options and judged responses."""
 
-    gold: str
+    gold: tuple[str, ...]
     level: str | None = None
     subject: str | None = None
+    choices: tuple[str, ...] = ()
+    measures: list[dict[str, float]] = field(default_factory=list)
     answers: list[str | None] = field(default_factory=list)
     right: list[bool] = field(default_factory=list)
 
@@ -100,16 +106,20 @@ def score(
         questions, matcher = _of_split(task, split, source, file, question_fields)
     _read(path, task, names, questions, matcher, compat)
     asked = [question for question in questions.values() if question.answers]
-    undecided = _judge(asked, compat)
+    undecided = _judge(task, asked, compat)
     if out:
         write_rows(out, _verdicts(questions))
     samples = min(len(question.answers) for question in asked)
+    unparsed = sum(not answer for question in asked for answer in question.answers)
+    part = _part(asked)
     counted = _ks(ks, samples)
     return Score(
-        **vars(_part(asked)),
-        unparsed=sum(not answer for question in asked for answer in question.answers),
+        **vars(part),
+        unparsed=unparsed,
         undecided=undecided,
         unanswered=len(questions) - len(asked),
+        accuracy_parsed=part.correct / max(1, part.responses - unparsed),
+        measures=_measured(asked),
         pass_at={k: _mean(pass_at(len(q.right), sum(q.right), k) for q in asked) for k in counted},
         majority_at=_majorities(asked, counted, compat),
         by_level=_by(asked, "level"),
@@ -122,6 +132,9 @@ def facts(score: Score) -> dict[str, Any]:
     found: dict[str, Any] = {"accuracy": _share(score)}
     for name in ("questions", "responses", "correct", "unparsed", "undecided", "unanswered"):
         found[name] = getattr(score, name)
+    if score.unparsed:
+        found["accuracy of parsed"] = f"{score.accuracy_parsed:.3f}"
+    found |= {name: f"{value:.3f}" for name, value in score.measures.items()}
     found |= {f"pass@{k}": f"{value:.3f}" for k, value in score.pass_at.items()}
     found |= {f"majority@{k}": f"{value:.3f}" for k, value in score.majority_at.items()}
     found |= {f"level {name}": _share(part) for name, part in score.by_level.items()}
@@ -183,7 +196,12 @@ def _of_split(
     origin: dict[str, Any] = {"source": source, "file": file, "fields": names}
     gold = tasks.gold(task, split, **origin)
     rows = list(tasks.questions(task, split, **origin))
-    questions = {row["id"]: _question(gold[row["id"]]["answer"], row["meta"]) for row in rows}
+    questions = {
+        row["id"]: _question(
+            judge.names(gold[row["id"]]), row["meta"], tuple(row.get("choices", ()))
+        )
+        for row in rows
+    }
     return questions, Matcher(task, rows, str(file or f"{task.name}/{split}"))
 
 
@@ -196,15 +214,15 @@ def _of_row(task: Task, row: Row, questions: Asked, where: str) -> str:
     if asked is None:
         raise W2SError(f"{where}: no id, question or prompt says which question this answers")
     found = extract(task.rule, str(gold)) if task.answer_key in str(gold) else None
-    question = _question(found.answer if found else str(gold), row)
+    question = _question((found.answer if found else str(gold),), row)
     key = digest(str(asked))
     if questions.setdefault(key, question).gold != question.gold:
         raise W2SError(f"{where}: this question had another gold answer in an earlier row")
     return key
 
 
-def _question(gold: str, row: Row) -> _Question:
-    return _Question(gold, _kind(row, "level"), _kind(row, "subject"))
+def _question(gold: tuple[str, ...], row: Row, choices: tuple[str, ...] = ()) -> _Question:
+    return _Question(gold, _kind(row, "level"), _kind(row, "subject"), choices)
 
 
 def _kind(row: Row, name: str) -> str | None:
@@ -230,8 +248,9 @@ def _read(
             if key is None:
                 lost, first_lost = lost + 1, first_lost or where
                 continue
-            found = (extract(task.rule, text, compat=compat) for text in texts)
-            questions[key].answers += [one.answer if one else None for one in found]
+            one = questions[key]
+            one.answers += [judge.declared(task, t, one.choices, compat=compat) for t in texts]
+            one.measures += [judge.measures(task, t, one.gold, one.choices) for t in texts]
     if not rows:
         raise W2SError(f"{path}: no responses in this file")
     if matcher and lost:
@@ -248,13 +267,13 @@ def _named(row: Row, where: str, names: Mapping[str, str]) -> Row:
     return {name: row[key] for name, key in keys.items() if key is not None}
 
 
-def _judge(asked: list[_Question], compat: str | None) -> int:
+def _judge(task: Task, asked: list[_Question], compat: str | None) -> int:
     """Compare each answer with gold, each distinct pair once; returns how many stay undecided."""
     pairs = sorted({(answer, q.gold) for q in asked for answer in q.answers if answer})
     kinds = {}
     with show.progress("compare", len(pairs)) as advance:
         for pair in pairs:
-            kinds[pair] = equal(*pair, compat=compat).kind
+            kinds[pair] = judge.compare(task, *pair, compat=compat)
             advance(1)
     undecided = 0
     for question in asked:
@@ -262,6 +281,12 @@ def _judge(asked: list[_Question], compat: str | None) -> int:
         question.right = [kind == "equal" for kind in found]
         undecided += found.count("undecided")
     return undecided
+
+
+def _measured(asked: list[_Question]) -> dict[str, float]:
+    """The mean of each measure over the responses."""
+    found = [measures for question in asked for measures in question.measures]
+    return {name: _mean(one[name] for one in found) for name in found[0]}
 
 
 def _verdicts(questions: Asked) -> Iterator[Row]:

@@ -44,6 +44,8 @@ DECLARED = [
     ("ethics", "This is not acceptable.", "unacceptable", "first line"),
     ("ethics", "My choice is wrong", "wrong", "My choice is"),
     ("openqa", "The answer is: Paris.", "Paris", "The answer is"),
+    ("openqa", "The answer is: St. Louis. It lies there.", "St. Louis", "The answer is"),
+    ("openqa", "The answer is J. R. R. Tolkien.", "J. R. R. Tolkien", "The answer is"),
     ("openqa", "Paris\nis the capital", "Paris", "first line"),
     ("first_line", "  Marie Curie \nmore", "Marie Curie", "first line"),
 ]

@@ -19,7 +19,9 @@ from w2s_data.rows import Row
 TASKS = {
     "arc_challenge": "w2s_data.tasks.arc_challenge",
     "gsm8k": "w2s_data.tasks.gsm8k",
+    "hotpotqa": "w2s_data.tasks.hotpotqa",
     "math": "w2s_data.tasks.math",
+    "triviaqa": "w2s_data.tasks.triviaqa",
 }
 
 SPLITS = ("train_1", "train_2", "test")

@@ -166,8 +166,8 @@ class Choice(NamedTuple):
 def read(text: str, choices: Sequence[str]) -> Choice:
     """What the response `text` chooses among the options.
 
-    A digit that is no option's text is a position from 1. The spelled option stands after the last declaration
-    (`My choice is`, `The answer is`, `Answer:`), or is the whole response.
+    A digit that is no option's text is a position from 1. The spelled option stands after the
+    last declaration (`My choice is`, `The answer is`, `Answer:`), or is the whole response.
     """
     if not 2 <= len(choices) <= len(LETTERS):
         raise out_of_range("the number of choices", f"in [2, {len(LETTERS)}]", len(choices))
