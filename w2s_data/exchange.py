@@ -35,7 +35,7 @@ ALIASES = {
     "tokens": ("tokens", "num_tokens"),
     "logprob": ("logprob",),
 }
-PARAMETERS = Request("").parameters()
+PARAMETERS = Request("").parameters() | {"choices": ()}
 BATCH = 1000
 
 
@@ -145,7 +145,8 @@ class _Reader:
     def _request(self, found: Row, model: str, where: str) -> Request:
         prompt = self._prompt(found, where)
         if model.startswith("replay:"):
-            return recorded(prompt)
+            choices = _parameters(found.get("parameters") or {}).get("choices")
+            return Request(prompt, choices=choices) if choices else recorded(prompt)
         values: dict[str, Any] = {}
         if self.task:
             values = {"max_tokens": self.task.max_tokens, "stop": self.task.stop}

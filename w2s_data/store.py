@@ -42,6 +42,10 @@ class Request:
     `prompt` is plain text, or chat messages that the backend renders with the model's chat
     template. `temperature` 0 is greedy. `stop` strings end a sample and are not part of its text.
     `max_tokens` counts new tokens. `logprobs` asks for natural log-probabilities of the tokens.
+
+    With `choices` nothing is generated: sample i is the i-th of these continuations with its
+    `logprob`, read off in one forward pass, and no sampling parameter has a say (`weigh` makes
+    such a request). `n` and `start` count the choices.
     """
 
     prompt: Prompt
@@ -53,8 +57,13 @@ class Request:
     seed: int = 0
     logprobs: bool = False
     start: int = 0
+    choices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.choices and not all(self.choices):
+            raise out_of_range("choices", "texts that are not empty", self.choices)
+        if self.choices and self.start + self.n > len(self.choices):
+            raise out_of_range("n", f"at most the {len(self.choices)} choices", self.n)
         if self.n < 1:
             raise out_of_range("n", ">= 1", self.n)
         if self.temperature < 0:
@@ -63,13 +72,15 @@ class Request:
             raise out_of_range("top_p", "in (0, 1]", self.top_p)
         if self.max_tokens < 1:
             raise out_of_range("max_tokens", ">= 1", self.max_tokens)
-        if self.temperature == 0 and self.n > 1:
+        if self.temperature == 0 and self.n > 1 and not self.choices:
             raise W2SError(
                 f"n must be 1 at temperature 0 (all samples are the same), was: {self.n}"
             )
 
     def parameters(self) -> dict[str, Any]:
         """What of this request is part of the store's key, beside prompt and model."""
+        if self.choices:
+            return {"choices": self.choices}
         return {
             "temperature": float(self.temperature),
             "top_p": float(self.top_p),
@@ -84,6 +95,11 @@ class Request:
         if isinstance(self.prompt, str):
             return self.prompt
         return json.dumps(list(self.prompt), ensure_ascii=False, sort_keys=True)
+
+
+def weigh(prompt: Prompt, choices: tuple[str, ...]) -> Request:
+    """The request for the log-probabilities of these continuations of `prompt`."""
+    return Request(prompt, n=len(choices), choices=choices)
 
 
 def key_of(request: Request, model: str) -> str:

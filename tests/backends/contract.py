@@ -8,12 +8,12 @@ import itertools
 import json
 import sys
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from w2s_data import backends
 from w2s_data.errors import W2SError
-from w2s_data.store import Request
+from w2s_data.store import Request, weigh
 
 WORDS = ["Hello", "Question: 1 + 1 =", "größer als 😀 日本", "x", "a longer prompt " * 3]
 MESSAGES = ({"role": "user", "content": "Wie heißt du? 😀"},)
@@ -160,6 +160,26 @@ def gives_logprobs(case):
     assert "logprob" not in case.ask(sampled(WORDS[0]))[0][0]
 
 
+def weighs_choices(case):
+    """The log-probability of two continuations, each by itself, cut at any point, kept in order."""
+    words = (" yes", "no", " a longer one")
+    both, last, text = case.ask(
+        weigh(WORDS[1], words), replace(weigh(WORDS[1], words), start=1, n=2), sampled(WORDS[0], 2)
+    )
+    assert [s["index"] for s in both] == [0, 1, 2]
+    assert [s["index"] for s in last] == [1, 2]
+    assert tuple(texts(both)) == words
+    assert len(text) == 2
+    assert all(sample["logprob"] <= 0 for sample in both)
+    for one, other in zip(both[1:], last):
+        assert abs(one["logprob"] - other["logprob"]) < 1e-4
+    # What a greedy answer begins with is the likeliest byte, and its weight is the one generated.
+    (greedy,) = case.ask(Request(WORDS[1], max_tokens=1, logprobs=True))[0]
+    if greedy["text"].isascii() and greedy["text"].strip():
+        (same,) = case.ask(weigh(WORDS[1], (greedy["text"],)))[0]
+        assert abs(same["logprob"] - greedy["logprob"]) < 1e-3
+
+
 def takes_messages(case):
     (samples,) = case.ask(sampled(MESSAGES, 2))
     assert len(samples) == 2
@@ -196,6 +216,7 @@ SAMPLING = [
     temperature_matters,
     narrow_top_p_is_greedy,
     gives_logprobs,
+    weighs_choices,
     takes_messages,
     takes_odd_text,
     refuses_what_does_not_fit,

@@ -93,7 +93,24 @@ def other_limit(handler, body):
         handler.reply(200, fake(body))
 
 
+def no_echo(handler, body):
+    """No repeating of prompts, but a list of likeliest next tokens."""
+    if body.get("echo"):
+        handler.reply(400, {"error": {"message": "echo is not supported"}})
+    else:
+        values = {" yes": -0.5, "Yes": -2.0, " n": -1.5, "?": -4.0}
+        if "messages" in body:
+            listed = [{"token": token, "logprob": value} for token, value in values.items()]
+            content = [{"token": " yes", "logprob": -0.5, "top_logprobs": listed}]
+            choice = {"message": {"content": " yes"}, "logprobs": {"content": content}}
+        else:
+            top = {"tokens": [" yes"], "token_logprobs": [-0.5], "top_logprobs": [values]}
+            choice = {"text": " yes", "logprobs": top}
+        handler.reply(200, {"choices": [choice]})
+
+
 FAULTS = {
+    "no-echo": no_echo,
     "stall": stall,
     "cut": cut,
     "only-one": only_one,
@@ -116,6 +133,8 @@ def fake(body):
 def real(body):
     from w2s_data.store import Request
 
+    if body.get("echo"):
+        return echoed(body)
     request = Request(
         tuple(body["messages"]) if "messages" in body else body["prompt"],
         n=body["n"],
@@ -129,6 +148,24 @@ def real(body):
     with LOCK:
         ((_, samples),) = BACKEND([request])
     return shaped(body, samples)
+
+
+def echoed(body):
+    """The prompt's own log-probabilities, byte by byte, as servers give them with `echo`."""
+    import torch
+
+    from w2s_data.store import Request
+
+    with LOCK:
+        list(BACKEND([Request("x", max_tokens=1)]))
+        engine = BACKEND._engine
+        ids = engine.tokenizer(body["prompt"])["input_ids"]
+        with torch.inference_mode():
+            values = engine.model(torch.tensor([ids])).logits[0].float().log_softmax(-1)
+    given = [None] + [values[i, token].item() for i, token in enumerate(ids[1:])]
+    tokens = [engine.tokenizer.decode([token]) for token in ids]
+    logprobs = {"tokens": tokens, "token_logprobs": given}
+    return {"choices": [{"text": body["prompt"], "logprobs": logprobs}]}
 
 
 def shaped(body, samples):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from w2s_data.errors import W2SError
-from w2s_data.rows import Message, Prompt
+from w2s_data.rows import Message, Prompt, Sample
 from w2s_data.store import SURROGATE, Request
 
 
@@ -30,6 +30,21 @@ def tokens_of(tokenizer: Any, prompt: Prompt, name: str) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
+def choices_of(
+    tokenizer: Any, request: Request, position: int, context: int | None, name: str
+) -> tuple[list[int], list[list[int]]]:
+    """The prompt's tokens, and those of each continuation that `request` asks the weight of.
+
+    A continuation is split into tokens by itself, as LLaMA-Factory splits a response. Raises
+    W2SError if it does not fit into the context after the prompt.
+    """
+    prompt = tokens_of(tokenizer, request.prompt, name)
+    asked = request.choices[request.start : request.start + request.n]
+    found = [list(tokenizer(clean(c), add_special_tokens=False)["input_ids"]) for c in asked]
+    room_after(prompt + max(found, key=len), request, position, context, name)
+    return prompt, found
+
+
 def room_after(
     prompt: list[int], request: Request, position: int, context: int | None, name: str
 ) -> int:
@@ -46,6 +61,12 @@ def room_after(
             "least one to write: shorten the prompt or take a model with a longer context"
         )
     return min(request.max_tokens, context - len(prompt))
+
+
+def weighed(request: Request, index: int, tokens: int, logprob: float) -> Sample:
+    """The choice `index` of `request` as a sample: its text, and its natural log-probability."""
+    text, value = request.choices[index], round(min(logprob, 0.0), 6)
+    return Sample(index=index, text=text, finish="stop", tokens=tokens, logprob=value)
 
 
 def _first(tokenizer: Any, name: str) -> int:

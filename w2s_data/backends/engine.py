@@ -14,7 +14,7 @@ import torch
 from w2s_data.backends.attention import share_prompts
 from w2s_data.backends.batch import Batch, Draft
 from w2s_data.backends.checkpoint import Checkpoint
-from w2s_data.backends.encode import room_after, tokens_of
+from w2s_data.backends.encode import choices_of, room_after, tokens_of, weighed
 from w2s_data.backends.gumbel import scramble
 from w2s_data.errors import W2SError
 from w2s_data.rows import Sample, digest
@@ -155,6 +155,39 @@ class Engine:
             **self.last_only,
         )
         return out.logits[:, -1].float(), out.past_key_values
+
+    def side_by_side(self, rows: list[list[int]]) -> dict[str, Tensor]:
+        """Token rows padded on the left, with mask and positions, as a model's arguments."""
+        length = max(map(len, rows))
+        ids = self.on_device([[0] * (length - len(row)) + row for row in rows])
+        mask = self.on_device([[0] * (length - len(row)) + [1] * len(row) for row in rows])
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        return {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
+
+    @torch.inference_mode()
+    def weigh(self, requests: list[tuple[int, Request]]) -> Iterator[tuple[int, list[Sample]]]:
+        """The log-probability of each choice after its prompt, in one forward pass.
+
+        Choices that differ in their last token only share one row of it.
+        """
+        asked, rows = [], dict[tuple[int, ...], int]()
+        for position, request in requests:
+            prompt, choices = choices_of(self.tokenizer, request, position, self.context, self.name)
+            asked.append((position, request, prompt, choices))
+            for choice in choices:
+                rows.setdefault((*prompt, *choice[:-1]), len(rows))
+        longest = max(len(choice) for *_, choices in asked for choice in choices)
+        keep = {"logits_to_keep": longest} if self.last_only else {}
+        inputs = self.side_by_side(list(map(list, rows)))
+        values = self.model(**inputs, use_cache=False, **keep).logits[:, -longest:].float()
+        values = values.log_softmax(-1)
+        for position, request, prompt, choices in asked:
+            samples = []
+            for index, choice in enumerate(choices, request.start):
+                row = values[rows[(*prompt, *choice[:-1])], -len(choice) :]
+                total = row.gather(-1, self.on_device(choice)[:, None]).sum().item()
+                samples.append(weighed(request, index, len(choice), total))
+            yield position, samples
 
     def read_alone(self, ids: list[int]) -> Tensor:
         """As `read`, of one row without cache and padding: no other row has a say in it."""

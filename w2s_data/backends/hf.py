@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from w2s_data.backends.batch import Draft
     from w2s_data.backends.engine import Engine
 
+Numbered = Iterator[tuple[int, Request]]
+
 DEFAULTS: dict[str, Any] = {
     "batch_size": 0,
     "device": "auto",
@@ -79,11 +81,21 @@ class HuggingFace(Backend):
 
             self._engine = Engine(self.model, **self._how)
         engine = self._engine
-        size = self._batch_size or engine.default_batch_size
-        drafts = itertools.chain.from_iterable(
-            engine.drafts(position, self.stored(request))
-            for position, request in enumerate(itertools.chain([first], requests))
-        )
+        asked = enumerate(map(self.stored, itertools.chain([first], requests)))
+        for choices, some in itertools.groupby(asked, lambda one: bool(one[1].choices)):
+            answer = self._weigh if choices else self._write
+            yield from answer(engine, some)
+
+    def _size(self, engine: Engine) -> int:
+        return self._batch_size or engine.default_batch_size
+
+    def _weigh(self, engine: Engine, requests: Numbered) -> Iterator[tuple[int, list[Sample]]]:
+        while batch := list(itertools.islice(requests, max(1, self._size(engine) // 2))):
+            yield from engine.weigh(batch)
+
+    def _write(self, engine: Engine, requests: Numbered) -> Iterator[tuple[int, list[Sample]]]:
+        size = self._size(engine)
+        drafts = itertools.chain.from_iterable(engine.drafts(*one) for one in requests)
         begun: dict[int, list[Draft]] = {}
         parked: list[Draft] = []
         while True:

@@ -3,7 +3,8 @@
 URL defaults to OPENAI_BASE_URL, else to OpenAI's own; the key comes from OPENAI_API_KEY and is in
 no fingerprint, message or log. Text prompts go to /completions, chat messages to
 /chat/completions. Seeds are the server's best effort. `tokens` of a sample is exact when
-log-probabilities were asked for or a reply holds one choice, else the reply's mean.
+log-probabilities were asked for or a reply holds one choice, else the reply's mean. The weight of a
+choice after chat messages is that of its first token among the 20 likeliest.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import contextlib
 import email.utils
 import itertools
+import math
 import os
 import random
 import re
@@ -20,11 +22,11 @@ import threading
 import time
 from collections.abc import Coroutine, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from w2s_data.backends import Backend, at_least, check_options
-from w2s_data.backends.encode import clean, clean_messages
+from w2s_data.backends.encode import clean, clean_messages, weighed
 from w2s_data.errors import W2SError
 from w2s_data.rows import Sample, digest
 from w2s_data.store import Request
@@ -103,6 +105,7 @@ class OpenAI(Backend):
         self._random = random.Random()
         self._most = 2**31  # choices a reply may hold, as far as the server has told
         self._limit_name = "max_tokens"
+        self._echoes = True
         self._reached = self._stopping = False
 
     def __call__(self, requests: Iterable[Request]) -> Iterator[tuple[int, list[Sample]]]:
@@ -149,12 +152,51 @@ class OpenAI(Backend):
     async def _answer(self, client: Any, job: Job) -> None:
         """Ask until there are n samples: a server may give fewer choices than asked for."""
         request = job.request
+        if request.choices:
+            job.samples += await self._weigh(client, request)
+            return
         while (missing := request.n - len(job.samples)) and not self._stopping:
             first = request.start + len(job.samples)
             body = self._body(request, first, min(missing, self._most))
             choices, tokens = await self._reply(client, body)
             for index, choice in enumerate(choices[:missing], first):
                 job.samples.append(_sample(choice, index, tokens // len(choices), request))
+
+    async def _weigh(self, client: Any, request: Request) -> list[Sample]:
+        """Each choice's log-probability: of a text prompt by letting the server read prompt and
+        choice and repeat them; else, or where it refuses, by its list of likeliest next tokens."""
+        asked = range(request.start, request.start + request.n)
+        if isinstance(request.prompt, str) and self._echoes:
+            try:
+                return [await self._echo(client, request, index) for index in asked]
+            except W2SError as error:
+                if "refuses (400)" not in str(error) and "refuses (422)" not in str(error):
+                    raise
+                self._echoes = False
+        body = self._body(replace(request, choices=(), n=1, start=0, max_tokens=1), 0, 1)
+        chat = "messages" in body
+        body |= {"logprobs": True, "top_logprobs": 20} if chat else {"logprobs": 5}
+        ((reply, *_), _) = await self._reply(client, body)
+        values = _heard(request.choices, reply["top"])
+        return [weighed(request, index, 1, values[index]) for index in asked]
+
+    async def _echo(self, client: Any, request: Request, index: int) -> Sample:
+        choice = clean(request.choices[index])
+        body = self._body(replace(request, choices=(), n=1, start=0), 0, 1)
+        body |= {"prompt": body["prompt"] + choice, self._limit_name: 0}
+        body |= {"echo": True, "logprobs": 1}
+        ((reply, *_), _) = await self._reply(client, body)
+        count, total, read = 0, 0.0, ""
+        for token, value in reversed(reply["pairs"]):
+            if len(read) >= len(choice):
+                break
+            count, total, read = count + 1, total + (value or 0.0), token + read
+        if read != choice:
+            raise W2SError(
+                f"{self.url}: the server's tokens do not part {choice!r} from the prompt: choose "
+                "other words, or ask with chat=true"
+            )
+        return weighed(request, index, count, total)
 
     def _body(self, request: Request, first: int, n: int) -> dict[str, Any]:
         body: dict[str, Any] = {"model": self.model, "temperature": request.temperature, "n": n}
@@ -301,13 +343,37 @@ def _choice(choice: dict[str, Any]) -> dict[str, Any]:
     logprobs = choice.get("logprobs") or {}
     if "message" in choice:
         text = choice["message"].get("content") or ""
-        pairs = [(one["token"], one["logprob"]) for one in logprobs.get("content") or ()]
+        content = logprobs.get("content") or ()
+        pairs = [(one["token"], one["logprob"]) for one in content]
+        top = {t["token"]: t["logprob"] for one in content[:1] for t in one.get("top_logprobs", ())}
     else:
         text = choice["text"]
         pairs = list(zip(logprobs.get("tokens") or (), logprobs.get("token_logprobs") or ()))
+        top = next(iter(logprobs.get("top_logprobs") or [{}])) or {}
     if not isinstance(text, str):
         raise TypeError(text)
-    return {"text": text, "finish": choice.get("finish_reason"), "pairs": pairs}
+    return {"text": text, "finish": choice.get("finish_reason"), "pairs": pairs, "top": top}
+
+
+def _heard(choices: tuple[str, ...], top: dict[str, float]) -> list[float]:
+    """The log-probability of each choice by its first token, from the likeliest next tokens.
+
+    A choice that is not listed has at most the least of them, which it is given.
+    """
+    begins = [
+        {token for token in top if token.strip() and choice.strip().startswith(token.strip())}
+        for choice in choices
+    ]
+    if not top or not any(begins) or set.intersection(*begins):
+        raise W2SError(
+            f"the server's likeliest next tokens do not tell {' from '.join(map(repr, choices))}: "
+            f"{', '.join(map(repr, top)) or 'it lists none'}"
+        )
+    least = min(top.values())
+    return [
+        math.log(math.fsum(math.exp(top[token]) for token in found)) if found else least
+        for found in begins
+    ]
 
 
 def _sample(choice: dict[str, Any], index: int, tokens: int, request: Request) -> Sample:

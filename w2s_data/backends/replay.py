@@ -3,7 +3,8 @@
 FILE (jsonl, json, csv, parquet) has one row per response: `prompt` (text, or a list of chat
 messages), `response`, and optionally `sample`, its index; without it the order in the file counts
 for each prompt. `prompt_field`, `response_field`, `sample_field` name other fields. A recorded
-answer does not depend on our sampling parameters, so requests are looked up by prompt alone.
+answer does not depend on our sampling parameters, so requests are looked up by prompt alone. The
+weight of a choice is the `logprob` of the response that reads like it, but for blanks around it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from w2s_data.backends import Backend, check_options
+from w2s_data.backends.encode import weighed
 from w2s_data.errors import W2SError
 from w2s_data.io import file_hash, read_rows
 from w2s_data.rows import Prompt, Row, Sample, digest
@@ -66,6 +68,8 @@ class Replay(Backend):
         return f"replay:{content[:32]}{fields and '/' + fields}"
 
     def stored(self, request: Request) -> Request:
+        if request.choices:
+            return request
         return recorded(request.prompt, request.n, request.start)
 
     def __call__(self, requests: Iterable[Request]) -> Iterator[tuple[int, list[Sample]]]:
@@ -100,6 +104,12 @@ class Replay(Backend):
             return []
         if self._db is None:
             self._db = _index(self.target, *self._fields)
+        if request.choices:
+            asked = range(request.start, request.start + request.n)
+            found = {index: self._logprob(request, index) for index in asked}
+            return [
+                weighed(request, i, 0, value) for i, value in found.items() if value is not None
+            ]
         rows = self._db.execute(
             "SELECT sample, text FROM response WHERE prompt = ? AND sample >= ? AND sample < ?"
             " ORDER BY sample",
@@ -107,12 +117,22 @@ class Replay(Backend):
         )
         return [Sample(index=index, text=text, finish="stop", tokens=0) for index, text in rows]
 
+    def _logprob(self, request: Request, index: int) -> float | None:
+        """What is recorded of the choice `index` after the prompt."""
+        assert self._db is not None
+        rows = self._db.execute(
+            "SELECT text, logprob FROM response WHERE prompt = ? AND logprob IS NOT NULL",
+            (_key(request.prompt_text()),),
+        )
+        choice = request.choices[index].strip()
+        return next((value for text, value in rows if text.strip() == choice), None)
+
 
 def _index(path: str, *fields: str) -> sqlite3.Connection:
     """The file as a table on disk (a temporary one), so that memory stays flat in its size."""
     db = sqlite3.connect("")
     db.execute(
-        "CREATE TABLE response (prompt BLOB, sample INTEGER, text TEXT,"
+        "CREATE TABLE response (prompt BLOB, sample INTEGER, text TEXT, logprob REAL,"
         " PRIMARY KEY (prompt, sample)) WITHOUT ROWID"
     )
     db.execute("CREATE TABLE seen (prompt BLOB PRIMARY KEY, count INTEGER) WITHOUT ROWID")
@@ -125,7 +145,8 @@ def _index(path: str, *fields: str) -> sqlite3.Connection:
                 (prompt,),
             ).fetchone()
         try:
-            db.execute("INSERT INTO response VALUES (?, ?, ?)", (prompt, sample, text))
+            values = (prompt, sample, text, _logprob_of(row, f"{path}:{line}"))
+            db.execute("INSERT INTO response VALUES (?, ?, ?, ?)", values)
         except sqlite3.IntegrityError:
             raise W2SError(
                 f"{path}:{line}: sample {sample} of this prompt is there twice"
@@ -150,6 +171,14 @@ def _fields_of(row: Row, fields: tuple[str, ...], where: str) -> tuple[bytes, st
     if not str(sample).isdecimal():
         raise W2SError(f"{where}: {sample_field} must be an integer >= 0, was: {sample!r}")
     return _key(prompt), _utf8(text), int(sample)
+
+
+def _logprob_of(row: Row, where: str) -> float | None:
+    value = row.get("logprob")
+    try:
+        return None if value in (None, "") else float(str(value))
+    except ValueError:
+        raise W2SError(f"{where}: logprob must be a number, was: {value!r}") from None
 
 
 def _key(prompt: str) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import json
 import math
 import os
@@ -18,7 +19,7 @@ from typing import Any
 
 from w2s_data.backends import Backend, at_least, need
 from w2s_data.backends.checkpoint import Checkpoint, checkpoint
-from w2s_data.backends.encode import room_after, tokens_of
+from w2s_data.backends.encode import choices_of, room_after, tokens_of, weighed
 from w2s_data.errors import W2SError
 from w2s_data.rows import Sample, digest
 from w2s_data.store import Request
@@ -70,18 +71,29 @@ class VLLM(Backend):
                 self._start(batch[0][1])
             tokenizer = self._engine.get_tokenizer()
             context = self._engine.llm_engine.model_config.max_model_len
-            prompts, parameters = [], []
+            prompts, parameters, continuations = [], [], []
             for position, request in batch:
-                ids = tokens_of(tokenizer, request.prompt, str(self.model))
-                room = room_after(ids, request, position, context, str(self.model))
-                prompts.append({"prompt_token_ids": ids})
-                parameters.append(self._parameters(request, room))
+                where = (position, context, str(self.model))
+                choices: list[list[int]] = []
+                if request.choices:
+                    ids, choices = choices_of(tokenizer, request, *where)
+                else:
+                    ids = tokens_of(tokenizer, request.prompt, str(self.model))
+                    parameters.append(self._parameters(request, room_after(ids, request, *where)))
+                parameters += [_reading()] * len(choices)
+                prompts += [{"prompt_token_ids": ids + choice} for choice in choices or [[]]]
+                continuations.append(choices)
             with self._failing("stopped"):
-                outputs = self._engine.generate(
+                answers = self._engine.generate(
                     prompts, parameters, lora_request=self._lora, use_tqdm=False
                 )
-            for (position, request), output in zip(batch, outputs):
-                ordered = sorted(output.outputs, key=lambda one: one.index)
+            outputs = iter(answers)
+            for (position, request), choices in zip(batch, continuations):
+                if choices:
+                    read = zip(itertools.count(request.start), choices, outputs)
+                    yield position, [_weighed(request, *one) for one in read]
+                    continue
+                ordered = sorted(next(outputs).outputs, key=lambda one: one.index)
                 yield position, [_sample(one, request) for one in ordered]
 
     def _parameters(self, request: Request, room: int) -> Any:
@@ -127,6 +139,20 @@ class VLLM(Backend):
             reason = " ".join(str(error).split()) or "no reason given"
             name = f"vllm:{self.model}"
             raise W2SError(f"{name} {how}: {type(error).__name__}: {reason}") from error
+
+
+def _reading() -> Any:
+    """Parameters that read a prompt and give its tokens' log-probabilities."""
+    from vllm import SamplingParams
+
+    return SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False)
+
+
+def _weighed(request: Request, index: int, choice: list[int], output: Any) -> Sample:
+    """The log-probability of `choice`, the last tokens of the prompt that was read."""
+    steps = output.prompt_logprobs[-len(choice) :]
+    total = math.fsum(float(step[token].logprob) for token, step in zip(choice, steps))
+    return weighed(request, index, len(choice), total)
 
 
 def _take(asked: Iterator[tuple[int, Request]], size: int) -> Iterator[tuple[int, Request]]:

@@ -10,7 +10,7 @@ from w2s_data import backends, show
 from w2s_data.errors import W2SError
 from w2s_data.io import Spool
 from w2s_data.rows import Row, Sample, digest
-from w2s_data.store import Request, Store
+from w2s_data.store import Request, Store, weigh
 from w2s_data.tasks import Task
 
 
@@ -87,8 +87,24 @@ class Sampler:
 
         spooled = rows if isinstance(rows, Spool) else Spool(rows)
         turns = _turns(spooled, text)
-        self._generate(spooled, request, into)
-        for row in spooled:
+        yield from self._round(spooled, request, into)
+
+    def weigh(
+        self, rows: Iterable[Row], into: str, choices: Callable[[Row], tuple[str, ...]]
+    ) -> Iterator[Row]:
+        """Yield `row | {into: samples}`: one sample for each of the row's `choices`, in order,
+        with the `logprob` of that continuation of the row's prompt. Nothing is generated; the
+        round is otherwise like any other."""
+
+        def request(row: Row) -> Request:
+            return self.backend.stored(weigh(row["prompt"], choices(row)))
+
+        spooled = rows if isinstance(rows, Spool) else Spool(rows)
+        yield from self._round(spooled, request, into)
+
+    def _round(self, rows: Spool, request: Callable[[Row], Request], into: str) -> Iterator[Row]:
+        self._generate(rows, request, into)
+        for row in rows:
             yield row | {into: self._stored(request(row))}
 
     def _generate(self, rows: Spool, request: Callable[[Row], Request], into: str) -> None:
