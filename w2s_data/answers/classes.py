@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,10 @@ from dataclasses import dataclass
 from w2s_data.answers.canonical import canonical
 from w2s_data.answers.equal import equal
 from w2s_data.answers.policy import DEFAULT, Policy, published
+
+# Two such keys are two numbers that differ by more than 1e-18 of their size: different under
+# every policy, also where a decimal of many digits may state a rounded value.
+_NUMBER = re.compile(r"-?[0-9]{1,9}(?:/[0-9]{1,9})?")
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,11 @@ def _united(
         return key
 
     undecided = []
+    number = {key: _NUMBER.fullmatch(key) is not None for key in keys}
     for position, x in enumerate(keys):
         for y in keys[position + 1 :]:
+            if number[x] and number[y]:
+                continue
             verdict = equal(spelling[x], spelling[y], policy)
             if verdict.kind == "equal":
                 low, high = sorted((root(x), root(y)))

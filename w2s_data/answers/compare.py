@@ -36,6 +36,7 @@ def undecided(reason: str) -> Verdict:
     return Verdict("undecided", reason)
 
 
+_OTHER_NUMBER = different("exact numbers")
 MAX_MATCHED = 64
 _SHAPES = {"interval", "union", "tuple"}
 
@@ -174,10 +175,12 @@ def nodes_equal(a: Node, b: Node, policy: Policy) -> Verdict:
 
 
 def _rationals(a: Fraction, b: Fraction, policy: Policy) -> Verdict:
-    close = policy.rounding == "stated" and abs(a - b) * 10**18 < abs(a)
-    if close and stated.digits(a) and stated.digits(b):
+    whole = a.denominator == 1 or b.denominator == 1
+    if whole or policy.rounding != "stated" or abs(a - b) * 10**18 >= abs(a):
+        return _OTHER_NUMBER
+    if stated.digits(a) and stated.digits(b):
         return undecided("two decimals that agree in their first digits")
-    return different("exact numbers")
+    return _OTHER_NUMBER
 
 
 def _same_base(a: Node, b: Node) -> tuple[Node, Node] | None:

@@ -7,12 +7,15 @@ from functools import lru_cache
 
 from w2s_data.answers import compat as paper1
 from w2s_data.answers import prove
-from w2s_data.answers.compare import Verdict, compare
+from w2s_data.answers.compare import Verdict, compare, different, same
 from w2s_data.answers.forms import CACHED_CHARACTERS, form
 from w2s_data.answers.policy import DEFAULT, Policy, policy_named, published
 
 _HAS_DIGIT = re.compile(r"\d")
-_SAME = Verdict("equal", "same text")
+_MAX_DIGITS = 600
+_SAME_TEXT = same("same text")
+_SAME_KEY = same("same key")
+_OTHER_NUMBER = different("exact numbers")
 
 
 def equal(a: str, b: str, policy: Policy | str = DEFAULT, *, compat: str | None = None) -> Verdict:
@@ -20,12 +23,14 @@ def equal(a: str, b: str, policy: Policy | str = DEFAULT, *, compat: str | None 
 
     An empty answer differs from every answer, itself included, except in compat mode.
     """
-    if published(compat):
+    if compat is not None and published(compat):
         same = paper1.published_string(a) == paper1.published_string(b)
         return Verdict("equal" if same else "different", "published string")
     policy = policy_named(policy)
+    if a.isdecimal() and b.isdecimal() and len(a) + len(b) < _MAX_DIGITS:
+        return _SAME_KEY if int(a) == int(b) else _OTHER_NUMBER
     if a == b and _HAS_DIGIT.search(a):
-        return _SAME
+        return _SAME_TEXT
     a, b = min(a, b), max(a, b)
     short = len(a) + len(b) <= 2 * CACHED_CHARACTERS
     return (_cached if short else _decided)(a, b, policy)

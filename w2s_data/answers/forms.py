@@ -16,7 +16,8 @@ from w2s_data.answers.shapes import joined_thousands, shape
 from w2s_data.answers.tokens import MAX_CHARACTERS, clean
 
 _PLAIN_NUMBER = re.compile(
-    r"(?a:\s*\$?\s*([-+]?(?:\d{1,3}(?:,\d{3})+|\d{1,300})(?:\.\d{1,300})?)\.?\s*)"
+    r"(?a:\s*\$?\s*([-+]?)(?:(\d{1,3}(?:,\d{3})+|\d{1,300})(?:\.(\d{1,300}))?\.?"
+    r"|\\[dt]?frac\{(\d{1,300})\}\{(\d{1,300})\})\s*)"
 )
 _REPEATING = re.compile(
     r"(\d*)\.(\d*)(?:\\overline\s*\{?\s*(\d+)\s*\}?|\\dot\s*\{?(\d)\}?|\((\d+)\))"
@@ -55,8 +56,9 @@ def form(answer: str, fold: bool = True, ordered: bool = False) -> Form:
 
 def _fresh(answer: str, fold: bool, ordered: bool) -> Form:
     plain = _PLAIN_NUMBER.fullmatch(answer)
-    if plain:
-        return keyed_value(num(Fraction(plain.group(1).replace(",", ""))))
+    number = _plain_number(*plain.groups()) if plain else None
+    if number is not None:
+        return keyed_value(num(number))
     if answer.startswith(VERBATIM):
         return Form("text", answer)
     text = _peeled(clean(answer))
@@ -70,6 +72,20 @@ def _fresh(answer: str, fold: bool, ordered: bool) -> Form:
         return _wordy(text, fold)
     except (TooBig, RecursionError):
         return _too_big(text)
+
+
+def _plain_number(
+    sign: str, whole: str | None, decimals: str | None, top: str | None, bottom: str | None
+) -> Fraction | int | None:
+    """The number of a match of _PLAIN_NUMBER; None where the denominator is zero."""
+    if whole is not None:
+        digits = int(whole.replace(",", "") + (decimals or ""))
+        number = Fraction(digits, 10 ** len(decimals)) if decimals else digits
+    elif int(bottom or 0):
+        number = Fraction(int(top or 0), int(bottom or 0))
+    else:
+        return None
+    return -number if sign == "-" else number
 
 
 _cached = lru_cache(maxsize=32768)(_fresh)
