@@ -18,9 +18,12 @@ from w2s_data.rows import Row
 
 TASKS = {
     "arc_challenge": "w2s_data.tasks.arc_challenge",
+    "ethics": "w2s_data.tasks.ethics",
     "gsm8k": "w2s_data.tasks.gsm8k",
+    "hellaswag": "w2s_data.tasks.hellaswag",
     "hotpotqa": "w2s_data.tasks.hotpotqa",
     "math": "w2s_data.tasks.math",
+    "mmlu": "w2s_data.tasks.mmlu",
     "triviaqa": "w2s_data.tasks.triviaqa",
 }
 

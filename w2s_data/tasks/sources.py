@@ -218,7 +218,7 @@ def _load(hub: Hub) -> Any:
 
     try:
         return load_dataset(_place(hub.path), hub.config, split=hub.split)
-    except (DatasetsError, OSError, ValueError) as error:
+    except (DatasetsError, OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise W2SError(
             f"{hub.path} cannot be loaded: {reason}; check the network, name a folder of "
