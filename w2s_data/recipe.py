@@ -40,6 +40,7 @@ class Model:
 
 MODELS = {
     "weak": Model("w2s_data/bundled/models/weak", "", "bundled"),
+    "middle": Model("w2s_data/bundled/models/middle", "", "bundled"),
     "strong": Model("w2s_data/bundled/models/strong", "", "bundled"),
     "qwen2.5-1.5b": Model("Qwen/Qwen2.5-1.5B", "", "alice"),
     "qwen2.5-3b": Model("Qwen/Qwen2.5-3B", "", "alice"),
