@@ -26,6 +26,7 @@ _RUN_ON = re.compile(r"\n[^\S\n]*(?:Question|Q|Problem|User|Human|### ?Instructi
 _ENDS = re.compile(r"</s>|<eos>|<\|(?:endoftext|im_end|eot_id|end_of_text)\|>")
 _LOOP_REPEATS = 8
 _LOOP_PERIOD = 400
+_LONGEST_LEAD = 60
 
 
 def extract(rule: str, text: str, *, compat: str | None = None) -> Extracted | None:
@@ -91,16 +92,17 @@ _CUT_OFF = re.compile(r"(?:[-+*/=^_\\(\[{<>,:]|\\(?:frac|sqrt|times|cdot|left|cu
 def _after(
     pattern: re.Pattern[str],
     where: str,
-    sign: str = "",
+    sign: str,
     next_sentence: re.Pattern[str] = _NEXT_SENTENCE,
 ) -> Rule:
-    """What follows the last match of a pattern; `sign` is in every match, for a quick look."""
+    """What follows the last match of a pattern; every match has `sign` within its first part."""
 
     def rule(text: str) -> Extracted | None:
-        if sign not in text and sign.upper() not in text:
+        signs = [at for at in (text.find(sign), text.find(sign.upper())) if at >= 0]
+        if not signs:
             return None
         start = -1
-        for mark in pattern.finditer(text):
+        for mark in pattern.finditer(text, max(0, min(signs) - _LONGEST_LEAD)):
             start = mark.end()
         return _declared(text, start, where, next_sentence) if start >= 0 else None
 
