@@ -15,6 +15,7 @@ published strings, empty answers included.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
@@ -24,6 +25,7 @@ from w2s_data.io import Spool
 from w2s_data.methods import Count, Share, Stage, Temperature
 from w2s_data.rows import Row, digest, drop, keep, rng
 from w2s_data.steps.sample import Sampler
+from w2s_data.steps.tidy import tidy
 from w2s_data.tasks import Task, ask
 from w2s_data.tasks.choice import listed
 
@@ -103,18 +105,6 @@ STAGES = {
 }
 
 
-def tidy(text: str, task: Task, compat: Compat = "") -> str:
-    """A response as the paper trains on it: no blanks around it, no final dot.
-
-    It ends with the line that declares the answer: a base model goes on with the next question.
-    The published responses keep what follows.
-    """
-    text = text.strip()
-    if not compat and (key := text.find(task.answer_key)) >= 0:
-        text = text[: key + len(text[key:].partition("\n")[0])].rstrip()
-    return text.removesuffix(".")
-
-
 def _answer(text: str, task: Task, compat: Compat) -> str:
     """The declared answer, "" for none."""
     found = extract(task.rule, text, compat=compat or None)
@@ -171,6 +161,7 @@ class Ballot(NamedTuple):
 
     majority: str
     confidence: float
+    entropy: float
     weak: str
     samples: list[str]
 
@@ -188,7 +179,9 @@ def _ballot(row: Row, task: Task, compat: Compat) -> Ballot:
         return equal(answer, majority, compat=compat or None).kind
 
     weak = _answer(row["weak"], task, compat)
-    return Ballot(majority, counted.confidence, stand(weak), [stand(a) for a in answers])
+    return Ballot(
+        majority, counted.confidence, counted.entropy, stand(weak), [stand(a) for a in answers]
+    )
 
 
 def _contrast(
@@ -199,7 +192,14 @@ def _contrast(
     max_pairs: int,
     seed: int,
 ) -> Row:
-    row = row | {"answer": ballot.majority, "confidence": ballot.confidence}
+    n = len(row["samples"])
+    row = row | {
+        "answer": ballot.majority,
+        "confidence": ballot.confidence,
+        "share": ballot.confidence,
+        "entropy": ballot.entropy,
+        "entropy_normalised": ballot.entropy / math.log(n) if n > 1 else 0.0,
+    }
     if not ballot.majority:
         return drop(row, "majority: no answer")
     if ballot.confidence < confidence:
