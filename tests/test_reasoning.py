@@ -4,8 +4,8 @@ import pytest
 
 from w2s_data import tasks
 from w2s_data.methods.reasoning import _demonstrations
-from w2s_data.steps.tidy import tidy
 from w2s_data.rows import Sample
+from w2s_data.steps.tidy import tidy
 
 GSM8K, MATH = tasks.get("gsm8k"), tasks.get("math")
 
