@@ -263,8 +263,14 @@ def _header(path: Path, weights: str) -> Iterator[str]:
 
 
 def _story(row: Row) -> Row:
-    """A dropped row without what the store keeps."""
-    return {name: value for name, value in row.items() if not isinstance(value, list | tuple)}
+    """A dropped row without the lists, which the store keeps; a single sample is its text."""
+    told = {name: _single(value) for name, value in row.items()}
+    return {name: value for name, value in told.items() if not isinstance(value, list | tuple)}
+
+
+def _single(value: Any) -> Any:
+    alone = isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict)
+    return value[0]["text"] if alone and "text" in value[0] else value
 
 
 def _recipe(
