@@ -23,9 +23,12 @@ from w2s_data.rows import Row
 
 METHODS = {
     "reasoning": "w2s_data.methods.reasoning",
+    "alice": "w2s_data.methods.alice",
+    "complexity": "w2s_data.methods.complexity",
     "baselines": "w2s_data.methods.baselines",
+    "reliability": "w2s_data.methods.reliability",
 }
-ROLES = ("weak", "strong", "student", "teacher", "summarizer", "paraphraser", "decomposer", "judge")
+ROLES = ("weak", "weaker", "strong", "student", "teacher", "summarizer", "paraphraser", "decomposer", "judge")
 DOORS = ("gold", "notes")
 
 Share = Annotated[float, Field(ge=0, le=1)]
