@@ -78,5 +78,5 @@ def _cell(value: Any) -> str:
 
 
 def as_json(value: Any) -> None:
-    """Print `value` as JSON."""
-    print(json.dumps(value, indent=2))
+    """Print `value` as JSON, objects by their fields."""
+    print(json.dumps(value, indent=2, default=vars))

@@ -125,11 +125,9 @@ def plain(value: str) -> Any:
 
 def present(title: str, facts: dict[str, Any], raw: Any, quiet: bool, as_json: bool) -> None:
     """Print what a command did: `facts` as a table, or `raw` as JSON."""
-    from dataclasses import asdict
-
     from w2s_data import show
 
     if as_json:
-        show.as_json(asdict(raw))
+        show.as_json(raw)
     elif not quiet:
         show.facts(title, facts)

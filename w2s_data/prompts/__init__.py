@@ -45,6 +45,11 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.jinja"))
 
 
+def exists(name: str) -> bool:
+    """Whether there is a template of this name or path."""
+    return Path(name).is_file() if name.endswith(".jinja") else name in names()
+
+
 @lru_cache
 def _template(name: str) -> tuple[Any, frozenset[str]]:
     """The compiled template and the names of its slots."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from w2s_data.answers import equal, extract
-from w2s_data.tasks import Gold, Task, choice, openqa
+from w2s_data.tasks import Gold, Task, choice, ethics, openqa
 
 Kind = Literal["value", "choice", "open"]
 
@@ -23,12 +23,14 @@ def declared(
 ) -> str | None:
     """The answer that the response `text` declares, None for none.
 
-    With the `choices` of a choice question: the letter on which letter and text agree.
+    With the `choices` of a choice question: the letter on which letter and text agree; of ETHICS
+    the verdict, whatever the wording it was asked in.
     """
     if kind(task) == "choice" and choices:
         return choice.chosen(text, choices)
     found = extract(task.rule, text, compat=compat)
-    return found.answer if found else None
+    answer = found.answer if found else None
+    return ethics.verdict(answer) if answer and task.rule == "ethics" else answer
 
 
 def names(gold: Gold) -> tuple[str, ...]:
