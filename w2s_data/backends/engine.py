@@ -16,7 +16,7 @@ from w2s_data.backends.batch import Batch, Draft
 from w2s_data.backends.checkpoint import Checkpoint
 from w2s_data.backends.encode import choices_of, room_after, tokens_of, weighed
 from w2s_data.backends.gumbel import scramble
-from w2s_data.errors import W2SError
+from w2s_data.errors import W2SError, out_of_range
 from w2s_data.rows import Sample, digest
 from w2s_data.store import Request
 
@@ -188,6 +188,22 @@ class Engine:
                 total = row.gather(-1, self.on_device(choice)[:, None]).sum().item()
                 samples.append(weighed(request, index, len(choice), total))
             yield position, samples
+
+    @torch.inference_mode()
+    def hidden(self, requests: list[tuple[int, Request]], layer: int | None) -> Any:
+        """[requests, width] float32 on the CPU: the states of each prompt's last token after
+        `layer` (0: the embeddings; None: the middle one)."""
+        rows = []
+        for position, request in requests:
+            rows.append(tokens_of(self.tokenizer, request.prompt, self.name))
+            room_after(rows[-1], request, position, self.context, self.name)
+        inputs = self.side_by_side(rows)
+        out = self.model(**inputs, use_cache=False, output_hidden_states=True, **self.last_only)
+        most = len(out.hidden_states) - 1
+        layer = most // 2 if layer is None else layer
+        if not 0 <= layer <= most:
+            raise out_of_range("layer", f"in [0, {most}]", layer)
+        return out.hidden_states[layer][:, -1].float().cpu().numpy()
 
     def read_alone(self, ids: list[int]) -> Tensor:
         """As `read`, of one row without cache and padding: no other row has a say in it."""

@@ -57,7 +57,7 @@ class HuggingFace(Backend):
     def __init__(self, model: Checkpoint, batch_size: int, chat: bool, **how: Any):
         self.model = model
         self.chat = chat
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._how = how
         self._engine: Engine | None = None
 
@@ -76,25 +76,30 @@ class HuggingFace(Backend):
         first = next(requests, None)
         if first is None:
             return
-        if self._engine is None:
-            from w2s_data.backends.engine import Engine
-
-            self._engine = Engine(self.model, **self._how)
-        engine = self._engine
+        engine = self.engine()
         asked = enumerate(map(self.stored, itertools.chain([first], requests)))
         for choices, some in itertools.groupby(asked, lambda one: bool(one[1].choices)):
             answer = self._weigh if choices else self._write
             yield from answer(engine, some)
 
-    def _size(self, engine: Engine) -> int:
-        return self._batch_size or engine.default_batch_size
+    def engine(self) -> Engine:
+        """The model, loaded; `close` releases it."""
+        if self._engine is None:
+            from w2s_data.backends.engine import Engine
+
+            self._engine = Engine(self.model, **self._how)
+        return self._engine
+
+    def size(self) -> int:
+        """How many samples are side by side."""
+        return self.batch_size or self.engine().default_batch_size
 
     def _weigh(self, engine: Engine, requests: Numbered) -> Iterator[tuple[int, list[Sample]]]:
-        while batch := list(itertools.islice(requests, max(1, self._size(engine) // 2))):
+        while batch := list(itertools.islice(requests, max(1, self.size() // 2))):
             yield from engine.weigh(batch)
 
     def _write(self, engine: Engine, requests: Numbered) -> Iterator[tuple[int, list[Sample]]]:
-        size = self._size(engine)
+        size = self.size()
         drafts = itertools.chain.from_iterable(engine.drafts(*one) for one in requests)
         begun: dict[int, list[Draft]] = {}
         parked: list[Draft] = []
