@@ -283,17 +283,20 @@ def _recipe(
     seed: int,
     **overrides: Any,
 ) -> recipe.Recipe:
-    """The recipe that trains `spec`: SFT starts from its base, preferences from its adapter."""
+    """The recipe that trains `spec`: SFT starts from its base unless the stage goes on, preferences
+    start from its adapter."""
     model, adapter = _local(spec)
+    from_base = stage.trains == "sft" and not stage.goes_on
     return recipe.recipe(
         stage.trains,
         model=model,
-        adapter=None if stage.trains == "sft" else adapter,
+        adapter=None if from_base else adapter,
         dataset=name,
         dataset_dir=str(out),
         output_dir=f"saves/{name}",
         finetuning=finetuning,
         template=template,
+        paper=stage.recipe,
         seed=seed,
         **overrides,
     )

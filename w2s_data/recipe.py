@@ -6,8 +6,8 @@ preferences, 3 epochs, cosine with a warm-up of 0.1, beta 0.1). "alice": that pa
 script (full SFT, learning rate 1e-5, 3 epochs, 16 accumulated steps, weight decay 0.01, 100 steps
 of warm-up). Weak-to-Strong Reasoning (arXiv 2407.13647) trains all linear layers with LoRA on
 plain prompts; it publishes no rates with its code, so LLaMA-Factory's are used. Guiding Through
-Complexity (arXiv 2410.20533): 2 epochs, 2e-5, as `COMPLEXITY`, for use as overrides. "bundled":
-tuned on the bundled pair.
+Complexity (arXiv 2410.20533): 2 epochs, 2e-5 (`paper="complexity"`). "bundled": tuned on the
+bundled pair.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ _ZERO3 = {
         "stage3_gather_16bit_weights_on_model_save": True,
     },
 }
-# arXiv 2410.20533: recipe(..., **COMPLEXITY)
+# arXiv 2410.20533, the training values of its repository.
 COMPLEXITY = {
     "num_train_epochs": 2.0,
     "learning_rate": 2e-5,
@@ -169,6 +169,7 @@ def recipe(
     template: str = "fewshot",
     finetuning: str = "lora",
     cpu: bool | None = None,
+    paper: str = "",
     **overrides: Any,
 ) -> Recipe:
     """What `llamafactory-cli train` needs to train `model` on `dataset`.
@@ -179,6 +180,7 @@ def recipe(
     template: `fewshot` trains on the prompt exactly as it is sampled (see `bos`), and ends the
     response with a blank line and the end of sequence; the name of a chat template otherwise.
     finetuning: lora or full. cpu: train on the CPU in float32 (default: only the bundled pair).
+    paper: "complexity" for that paper's values in full SFT, where the model has none of its own.
     overrides: LLaMA-Factory's own keys; None takes a key out.
     """
     if stage not in STAGES:
@@ -196,7 +198,7 @@ def recipe(
     values |= {"plot_loss": True, "report_to": "none"}
     values |= _method(stage, finetuning) | _SCHEDULE
     values |= _CPU if (bundled if cpu is None else cpu) else _GPU
-    values |= _rates(stage, finetuning, known.source if known else "lf")
+    values |= _rates(stage, finetuning, "bundled" if bundled else paper or _source(known))
     if adapter:
         values |= _go_on(stage, path, adapter)
     if template == "fewshot" and (first := bos(model)):
@@ -300,9 +302,15 @@ def _method(stage: str, finetuning: str) -> Recipe:
     return values
 
 
+def _source(known: Model | None) -> str:
+    return known.source if known else "lf"
+
+
 def _rates(stage: str, finetuning: str, source: str) -> Recipe:
     if source == "alice" and (stage, finetuning) == ("sft", "full"):
         return dict(_ALICE)
+    if source == "complexity" and (stage, finetuning) == ("sft", "full"):
+        return dict(COMPLEXITY)
     rates = _RATES["bundled" if source == "bundled" else "lf"]
     return {"learning_rate": rates[finetuning if stage == "sft" else "preference"]}
 

@@ -28,7 +28,17 @@ METHODS = {
     "baselines": "w2s_data.methods.baselines",
     "reliability": "w2s_data.methods.reliability",
 }
-ROLES = ("weak", "weaker", "strong", "student", "teacher", "summarizer", "paraphraser", "decomposer", "judge")
+ROLES = (
+    "weak",
+    "weaker",
+    "strong",
+    "student",
+    "teacher",
+    "summarizer",
+    "paraphraser",
+    "decomposer",
+    "judge",
+)
 DOORS = ("gold", "notes")
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -39,13 +49,16 @@ Temperature = Annotated[float, Field(ge=0)]
 class Stage(NamedTuple):
     """A stage: its function, what LLaMA-Factory trains on it (`factory.STAGES`) and which role's
     model, and the split it reads by default; `weights` says which of its columns is a row's weight
-    (`steps.weights`), "" for none."""
+    (`steps.weights`), "" for none. A stage of SFT starts from the base model, or with `goes_on`
+    from its adapter, too. `recipe` names the paper whose training values are used."""
 
     run: Callable[..., Iterator[Row]]
     trains: str
     split: str = "train_2"
     trained: str = "student"
     weights: str = ""
+    goes_on: bool = False
+    recipe: str = ""
 
 
 def get(method: str, stage: str) -> Stage:
@@ -132,7 +145,8 @@ def _stage(names: list[str], stage: Stage) -> str:
     lines += [f"  {line}".rstrip() for line in (inspect.getdoc(stage.run) or "").splitlines()]
     lines += ["", *(_role(stage, role) for role in roles(stage))]
     for key, parameter in parameters(stage).items():
-        default = ",".join(parameter.default) if parameter.default == () else parameter.default
+        default = parameter.default
+        default = ",".join(default) if isinstance(default, tuple) else default
         lines.append(f"  --set {f'{key}={default}':24} {_kind(hints[key])}")
     return "\n".join(lines)
 

@@ -240,11 +240,13 @@ def published_preferences(
 
 
 STAGES = {
-    "foundation": Stage(foundation, trains="sft", split="train_1", trained="strong"),
-    "sft": Stage(supervision, trains="sft", trained="strong"),
+    "foundation": Stage(foundation, "sft", "train_1", "strong", recipe="complexity"),
+    "sft": Stage(supervision, "sft", trained="strong", goes_on=True, recipe="complexity"),
     "dpo": Stage(preferences, trains="dpo"),
     "orpo": Stage(preferences, trains="orpo"),
-    "published_sft": Stage(published_supervision, trains="sft", trained="strong"),
+    "published_sft": Stage(
+        published_supervision, "sft", trained="strong", goes_on=True, recipe="complexity"
+    ),
     "published_dpo": Stage(published_preferences, trains="dpo"),
     "published_orpo": Stage(published_preferences, trains="orpo"),
 }
