@@ -7,7 +7,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-bash run/install.sh hf train probe dev
+bash run/install.sh hf train probe report dev
 if [[ ${VLLM:-yes} == yes ]]; then
     bash run/install_vllm.sh .venv-vllm
     export W2S_VLLM_PYTHON=$root/.venv-vllm/bin/python

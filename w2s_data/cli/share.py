@@ -1,0 +1,31 @@
+"""Commands that show and share a set: report, push."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from w2s_data.cli.options import SHOWN, main, present, several
+
+FOLDER = click.option(
+    "--folder", default="data", show_default=True, help="LLaMA-Factory's dataset folder."
+)
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True)
+@FOLDER
+@click.option("--out", default="report.html", show_default=True, help="The page.")
+@click.option("--gold", help="Ground truth: a file, a task, or task for the set's own.")
+@click.option("--split", help="The gold's split (default: the set's).")
+@several("--field", "fields", help="A field of the gold's file: question=problem.")
+@SHOWN
+def report(names: tuple[str, ...], quiet: bool, as_json: bool, **given: Any) -> None:
+    """Write one HTML page about sets: figures, and a browser of their rows."""
+    from w2s_data import show
+    from w2s_data.report import report
+
+    show.QUIET = quiet or as_json
+    done = report(names, **{name: value for name, value in given.items() if value})
+    present("report", vars(done), done, quiet, as_json)
