@@ -6,55 +6,27 @@ ever reaches sympy's parsers.
 
 from __future__ import annotations
 
-import json
 import os
-import queue
-import select
 import sys
-import threading
 from typing import Any
 
 from w2s_data.answers.nodes import Node
 from w2s_data.answers.numeric import variables
 from w2s_data.answers.parse import parse
+from w2s_data.answers.workers import READY, questions, say
 
 
 def main() -> None:
     memory, seconds = int(sys.argv[1]), float(sys.argv[2])
     _limit_memory(memory)
-    out = os.fdopen(os.dup(1), "w")
-    questions: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_listen, args=(questions,), daemon=True).start()
+    most = _most_resident() + memory
+    asked = questions(lambda: os._exit(1) if _most_resident() > most else None)
     import sympy  # noqa: F401 (the import is most of the start)
 
-    _say(out, {"kind": "ready"})
-    while True:
-        question = json.loads(questions.get())
+    say(READY)
+    for question in asked:
         _limit_time(3 * seconds)
-        _say(out, _answer(question))
-
-
-def _say(out: Any, reply: dict[str, str]) -> None:
-    out.write(json.dumps(reply) + "\n")
-    out.flush()
-
-
-def _listen(questions: queue.Queue[str]) -> None:
-    """Pass lines on; leave at once when the input ends or the parent is gone."""
-    parent, pending = os.getppid(), b""
-    while True:
-        ready = select.select([0], [], [], 1.0)[0]
-        if os.getppid() != parent:
-            os._exit(0)
-        if not ready:
-            continue
-        chunk = os.read(0, 65536)
-        if not chunk:
-            os._exit(0)
-        pending += chunk
-        *lines, pending = pending.split(b"\n")
-        for line in lines:
-            questions.put(line.decode())
+        say(_answer(question))
 
 
 def _limit_memory(limit: int) -> None:
@@ -65,6 +37,14 @@ def _limit_memory(limit: int) -> None:
             resource.setrlimit(kind, (limit, limit))
         except (ValueError, OSError):
             continue
+
+
+def _most_resident() -> int:
+    """The most bytes resident so far: what to watch on macOS, which ignores the limit above."""
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _limit_time(seconds: float) -> None:

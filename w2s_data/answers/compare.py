@@ -47,6 +47,8 @@ def compare(a: Form, b: Form, policy: Policy) -> Verdict:
         return different("empty")
     if a.key.removeprefix(VERBATIM) == b.key.removeprefix(VERBATIM):
         return same("same key")
+    if prove.over():
+        return undecided("out of time")
     if "too big" in (a.mark, b.mark):
         return undecided("beyond the bounds of size")
     if a.kind == b.kind == "text":

@@ -32,8 +32,12 @@ def equal(a: str, b: str, policy: Policy | str = DEFAULT, *, compat: str | None 
     if a == b and _HAS_DIGIT.search(a):
         return _SAME_TEXT
     a, b = min(a, b), max(a, b)
-    short = len(a) + len(b) <= 2 * CACHED_CHARACTERS
-    return (_cached if short else _decided)(a, b, policy)
+    if len(a) + len(b) > 2 * CACHED_CHARACTERS:
+        return _decided(a, b, policy)
+    try:
+        return _cached(a, b, policy)
+    except _ForNow as found:
+        return found.verdict
 
 
 def _decided(a: str, b: str, policy: Policy) -> Verdict:
@@ -42,4 +46,16 @@ def _decided(a: str, b: str, policy: Policy) -> Verdict:
         return compare(form(a, *reading), form(b, *reading), policy)
 
 
-_cached = lru_cache(maxsize=65536)(_decided)
+class _ForNow(Exception):
+    """A verdict that is not to be kept: it may be another as soon as a worker has started."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+
+
+@lru_cache(maxsize=65536)
+def _cached(a: str, b: str, policy: Policy) -> Verdict:
+    found = _decided(a, b, policy)
+    if found.reason.endswith(prove.NOT_STARTED):
+        raise _ForNow(found)
+    return found

@@ -1,8 +1,4 @@
-"""Symbolic proofs in worker processes that are killed at a hard limit and replaced.
-
-A worker is a fresh `python -m w2s_data.answers._worker`, never a fork of this process. It ends by
-itself when its input closes or its parent is gone, and it limits its own memory.
-"""
+"""Symbolic proofs in worker processes that are killed at a hard limit and replaced."""
 
 from __future__ import annotations
 
@@ -10,167 +6,42 @@ import atexit
 import contextlib
 import json
 import os
-import select
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, MutableMapping
 from fractions import Fraction
-from pathlib import Path
 
 from w2s_data.answers.nodes import Node
 from w2s_data.answers.numeric import variables
 from w2s_data.answers.parse import Malformed, parse
+from w2s_data.answers.workers import STARTUP_SECONDS, Pool, Worker
 
 SECONDS = 2.0
 MEMORY_BYTES = 1 << 30
-STARTUP_SECONDS = 60.0
 MAX_QUESTION = 20_000
+NOT_STARTED = "no worker yet"
 _LARGEST_EXPONENT = 100_000
-_TASKS_PER_WORKER = 500
+_SLOW = 0.25
 
 Reply = dict[str, str]
+_POOLS: dict[int, Pool] = {}
 
 
-class _Worker:
-    """One process and its pipes; used by one thread at a time."""
-
-    def __init__(self) -> None:
-        source = str(Path(__file__).resolve().parents[2])
-        path = os.pathsep.join(p for p in (source, os.environ.get("PYTHONPATH", "")) if p)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "w2s_data.answers._worker", str(MEMORY_BYTES), str(SECONDS)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-            bufsize=0,
-            start_new_session=True,
-        )
-        self.tasks = 0
-        if self.read(STARTUP_SECONDS) != b'{"kind": "ready"}':
-            self.kill()
-            raise OSError("the proof worker did not start")
-
-    def ask(self, question: Reply, seconds: float) -> Reply:
-        assert self.process.stdin is not None
-        self.tasks += 1
-        try:
-            self.process.stdin.write(json.dumps(question).encode() + b"\n")
-        except OSError:
-            return {"kind": "crashed"}
-        line = self.read(seconds)
-        if line is None:
-            return {"kind": "timeout"}
-        try:
-            reply: Reply = json.loads(line)
-        except ValueError:
-            return {"kind": "crashed"}
-        return reply
-
-    def read(self, seconds: float) -> bytes | None:
-        """One line of output, b"" at its end, None when the time is over."""
-        assert self.process.stdout is not None
-        descriptor, deadline, found = self.process.stdout.fileno(), time.monotonic() + seconds, b""
-        while not found.endswith(b"\n"):
-            left = deadline - time.monotonic()
-            if left <= 0 or not _readable(descriptor, left):
-                return None
-            chunk = os.read(descriptor, 65536)
-            if not chunk:
-                return b""
-            found += chunk
-        return found.rstrip()
-
-    def kill(self) -> None:
-        self.process.kill()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        self.process.wait()
-
-
-def _readable(descriptor: int, seconds: float) -> bool:
-    if hasattr(select, "poll"):
-        waiting = select.poll()
-        waiting.register(descriptor, select.POLLIN | select.POLLHUP)
-        return bool(waiting.poll(max(1, int(seconds * 1000))))
-    return bool(select.select([descriptor], [], [], seconds)[0])
-
-
-class _Pool:
-    """The workers of one process; any thread may ask."""
-
-    def __init__(self) -> None:
-        self.free = threading.Condition()
-        self.idle: list[_Worker] = []
-        self.all: set[_Worker] = set()
-        self.starting = 0
-        self.closed = False
-        self.size = max(1, min(8, os.cpu_count() or 1))
-
-    def take(self) -> _Worker:
-        with self.free:
-            while not self.idle and len(self.all) + self.starting >= self.size:
-                self.free.wait()
-            if self.idle:
-                return self.idle.pop()
-            self.starting += 1
-        return self.started()
-
-    def started(self) -> _Worker:
-        try:
-            worker = _Worker()
-            with self.free:
-                self.all.add(worker)
-            return worker
-        finally:
-            with self.free:
-                self.starting -= 1
-                self.free.notify()
-
-    def give(self, worker: _Worker, healthy: bool) -> None:
-        keep = healthy and worker.tasks < _TASKS_PER_WORKER and not self.closed
-        if not keep:
-            worker.kill()
-        with self.free:
-            if keep:
-                self.idle.append(worker)
-            else:
-                self.all.discard(worker)
-            self.free.notify()
-        if not keep and not self.closed:
-            threading.Thread(target=self.refill, daemon=True).start()
-
-    def close(self) -> None:
-        with self.free:
-            self.closed = True
-            workers, self.idle, self.all = list(self.all), [], set()
-        for worker in workers:
-            worker.kill()
-
-    def refill(self) -> None:
-        """Start a worker in the place of a killed one, so that the next proof need not wait."""
-        with contextlib.suppress(OSError):
-            worker = self.take_new()
-            self.give(worker, True)
-
-    def take_new(self) -> _Worker:
-        with self.free:
-            if self.closed or self.idle or len(self.all) + self.starting >= self.size:
-                raise OSError("no worker needed")
-            self.starting += 1
-        return self.started()
-
-
-_POOLS: dict[int, _Pool] = {}
-
-
-def _pool() -> _Pool:
+def _pool() -> Pool:
     """The pool of this process: a forked child starts its own."""
-    return _POOLS.setdefault(os.getpid(), _Pool())
+    return _POOLS.setdefault(os.getpid(), Pool(_worker))
+
+
+def _worker() -> Worker:
+    return Worker("w2s_data.answers._worker", MEMORY_BYTES, SECONDS)
+
+
+def warm() -> None:
+    """Wait until a worker is ready, so that the first proof has all of its time."""
+    pool = _pool()
+    worker, _ = pool.take(STARTUP_SECONDS)
+    if worker is not None:
+        pool.give(worker, True)
 
 
 def close() -> None:
@@ -187,16 +58,25 @@ _budget = threading.local()
 
 @contextlib.contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """All proofs inside together take at most so long; the rest of them time out at once.
+    """Everything inside takes at most so long: proofs in elapsed time, the start of a worker
+    included; other work, where it asks `over`, in the processor time of this thread.
 
-    Waiting for a free worker does not count.
+    Waiting while other threads keep all workers busy does not count.
     """
-    before = getattr(_budget, "ends", None)
-    _budget.ends = time.monotonic() + seconds if before is None else before
+    if getattr(_budget, "ends", None) is not None:
+        yield
+        return
+    _budget.ends = time.monotonic() + seconds
+    _budget.work_ends = time.thread_time() + seconds
     try:
         yield
     finally:
-        _budget.ends = before
+        _budget.ends = None
+
+
+def over() -> bool:
+    """Whether the time of `within` is spent on work in this thread."""
+    return getattr(_budget, "ends", None) is not None and time.thread_time() > _budget.work_ends
 
 
 _known: MutableMapping[str, str] = {}
@@ -221,28 +101,35 @@ def ask(question: Reply) -> Reply:
         known: Reply = json.loads(_known[name])
         return known
     reply = _asked(question)
-    if reply["kind"] not in ("timeout", "crashed", "memory") and len(_known) < _MAX_KNOWN:
+    if reply["kind"] not in _NO_PROOF and len(_known) < _MAX_KNOWN:
         _known[name] = json.dumps(reply)
     return reply
 
 
+_NO_PROOF = ("timeout", "crashed", "memory", NOT_STARTED)
+
+
 def _asked(question: Reply) -> Reply:
-    began, ends = time.monotonic(), getattr(_budget, "ends", None)
-    if ends is not None and ends - began < 0.01:
+    ends = getattr(_budget, "ends", None)
+    left = SECONDS if ends is None else ends - time.monotonic()
+    if left < 0.01:
         return {"kind": "timeout"}
     pool = _pool()
-    try:
-        worker = pool.take()
-    except OSError as problem:
-        return {"kind": "crashed", "why": str(problem)}
+    worker, left = pool.take(left)
     if ends is not None:
-        ends = _budget.ends = ends + time.monotonic() - began
-    reply: Reply = {"kind": "crashed"}
+        _budget.ends = time.monotonic() + left
+    if worker is None:
+        return {"kind": NOT_STARTED}
+    reply: Reply | None = None
     try:
-        left = SECONDS if ends is None else max(0.1, min(SECONDS, ends - time.monotonic()))
-        reply = worker.ask(question, left)
+        worker.send(question)
+        reply = worker.reply(min(left, _SLOW))
+        if reply is None:
+            pool.spare()
+            reply = worker.reply(left - _SLOW)
     finally:
-        pool.give(worker, reply["kind"] not in ("timeout", "crashed", "memory"))
+        reply = reply or {"kind": "timeout"}
+        pool.give(worker, reply["kind"] not in _NO_PROOF)
     return reply
 
 
