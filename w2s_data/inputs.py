@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,10 +88,17 @@ class Models:
         )
 
     def sampler(
-        self, role: str, task: Task, store: Store, *, seed: int, dry_run: bool = False
-    ) -> Sampler:
-        """The role's model, ready to be asked."""
-        return Sampler(
+        self,
+        role: str,
+        task: Task,
+        store: Store,
+        *,
+        seed: int,
+        dry_run: bool = False,
+        make: Callable[..., Any] = Sampler,
+    ) -> Any:
+        """The role's model, ready to be asked: a Sampler, or what `make` makes in its place."""
+        return make(
             role,
             self.spec(role, task),
             task,

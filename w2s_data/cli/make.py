@@ -12,6 +12,7 @@ from w2s_data.cli.options import (
     SHOWN,
     main,
     models,
+    options,
     part,
     present,
     questions,
@@ -19,61 +20,83 @@ from w2s_data.cli.options import (
 )
 from w2s_data.store import STORE
 
+# What `build` takes, and `plan` alike.
+BUILD = options(
+    QUESTIONS,
+    click.option("--split", help="train_1, train_2 or test (default: the stage's own)."),
+    click.option(
+        "--part", callback=part, metavar="i/N", help="One of N equal parts of the questions."
+    ),
+    click.option("--method", default="reasoning", show_default=True, help="See w2s-data methods."),
+    click.option("--stage", default="sft", show_default=True, help="The method's stage."),
+    several("--set", "settings", help="A parameter of the stage: confidence=0.7."),
+    click.option("--weak", help="The weak model: hf:PATH+ADAPTER, openai:MODEL@URL, ..."),
+    click.option("--strong", help="The strong base model."),
+    click.option("--student", help="The strong model trained so far."),
+    several("--role", help="The model of any role: weak=hf:PATH."),
+    click.option("--name", help="The set's name (default: TASK_METHOD_STAGE)."),
+    click.option(
+        "--out", default="data", show_default=True, help="LLaMA-Factory's dataset folder."
+    ),
+    click.option("--configs", default="factory_configs", show_default=True, help="For the recipe."),
+    click.option("--format", default="alpaca", show_default=True, help="alpaca or sharegpt."),
+    click.option(
+        "--weights", help="Weigh rows by copies: entropy, share, score, column:NAME, none."
+    ),
+    click.option(
+        "--copies", type=int, help="With --weights: the rows in all (default: as without)."
+    ),
+    click.option(
+        "--eval-share", default=0.0, show_default=True, help="This share of prompts apart."
+    ),
+    click.option(
+        "--v1", is_flag=True, help="Weights for LLaMA-Factory's v1 trainer, in a file too."
+    ),
+    click.option("--finetuning", default="lora", show_default=True, help="lora or full."),
+    click.option("--template", help="LLaMA-Factory's chat template, with --option chat=true."),
+    MODELS,
+)
+NAMES = (
+    "method",
+    "stage",
+    "settings",
+    "name",
+    "out",
+    "configs",
+    "store",
+    "format",
+    "finetuning",
+    "template",
+    "weights",
+    "copies",
+    "eval_share",
+    "v1",
+    "seed",
+)
+
+
+def inputs(given: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+    """Questions, models and the other arguments of a build, as the options name them."""
+    from w2s_data.methods import get
+
+    split = given["split"] or get(given["method"], given["stage"]).split
+    roles = {r: given[r] for r in ("weak", "strong", "student") if given[r]} | given["role"]
+    asked, asking = questions(given, split), models(given, roles)
+    return asked, asking, {name: given[name] for name in NAMES}
+
 
 @main.command()
-@QUESTIONS
-@click.option("--split", help="train_1, train_2 or test (default: the stage's own).")
-@click.option("--part", callback=part, metavar="i/N", help="One of N equal parts of the questions.")
-@click.option("--method", default="reasoning", show_default=True, help="See w2s-data methods.")
-@click.option("--stage", default="sft", show_default=True, help="The method's stage.")
-@several("--set", "settings", help="A parameter of the stage: confidence=0.7.")
-@click.option("--weak", help="The weak model: hf:PATH+ADAPTER, openai:MODEL@URL, ...")
-@click.option("--strong", help="The strong base model.")
-@click.option("--student", help="The strong model trained so far.")
-@several("--role", help="The model of any role: weak=hf:PATH.")
-@click.option("--name", help="The set's name (default: TASK_METHOD_STAGE).")
-@click.option("--out", default="data", show_default=True, help="LLaMA-Factory's dataset folder.")
-@click.option("--configs", default="factory_configs", show_default=True, help="For the recipe.")
-@click.option("--format", default="alpaca", show_default=True, help="alpaca or sharegpt.")
-@click.option("--weights", help="Weigh rows by copies: entropy, share, score, column:NAME, none.")
-@click.option("--copies", type=int, help="With --weights: the rows in all (default: as without).")
-@click.option("--eval-share", default=0.0, show_default=True, help="This share of prompts apart.")
-@click.option("--v1", is_flag=True, help="Weights for LLaMA-Factory's v1 trainer, in a file too.")
-@click.option("--finetuning", default="lora", show_default=True, help="lora or full.")
-@click.option("--template", help="LLaMA-Factory's chat template, with --option chat=true.")
-@MODELS
+@BUILD
 @click.option("--dry-run", is_flag=True, help="Say what would be asked; write nothing.")
 @SHOWN
 def build(quiet: bool, as_json: bool, **given: Any) -> None:
     """Build a training set, its dataset_info.json entry, a recipe and a manifest."""
     from w2s_data import show
     from w2s_data.build import build
-    from w2s_data.methods import get
 
     show.QUIET = quiet or as_json
-    split = given["split"] or get(given["method"], given["stage"]).split
-    roles = {r: given[r] for r in ("weak", "strong", "student") if given[r]} | given["role"]
-    names = (
-        "method",
-        "stage",
-        "settings",
-        "name",
-        "out",
-        "configs",
-        "store",
-        "format",
-        "finetuning",
-        "template",
-        "weights",
-        "copies",
-        "eval_share",
-        "v1",
-        "seed",
-        "dry_run",
-    )
-    summary = build(
-        questions(given, split), models(given, roles), **{name: given[name] for name in names}
-    )
+    asked, asking, arguments = inputs(given)
+    summary = build(asked, asking, **arguments, dry_run=given["dry_run"])
     present(summary.name, summary.facts(), summary, quiet, as_json)
     if summary.next and not (quiet or as_json):
         click.echo(f"Train on it:  {summary.next}")
