@@ -24,8 +24,20 @@ TASKS = {
     "hotpotqa": "w2s_data.tasks.hotpotqa",
     "math": "w2s_data.tasks.math",
     "mmlu": "w2s_data.tasks.mmlu",
+    "numina": "w2s_data.tasks.numina",
+    "olympic_arena": "w2s_data.tasks.olympic_arena",
     "triviaqa": "w2s_data.tasks.triviaqa",
 }
+
+# Many small ones in one module.
+BINARY = (
+    *("amazon_polarity", "anli-r2", "anthropic_hh", "boolq", "cola", "cosmos_qa", "dream"),
+    *("ethics-commonsense", "ethics-deontology", "ethics-justice", "ethics-utilitarianism"),
+    *("ethics-virtue", "gsm8k_right", "hellaswag-binary", "math_right", "mc_taco", "multirc"),
+    *("openbookqa", "paws", "piqa", "quail", "quartz", "sciq", "sciq_with_support"),
+    *("social_i_qa", "sst2", "twitter-sentiment", "wic"),
+)
+TASKS |= dict.fromkeys(BINARY, "w2s_data.tasks.binary")
 
 SPLITS = ("train_1", "train_2", "test")
 SOURCES = ("bundled", "hub", "file")
@@ -49,6 +61,7 @@ class Hub:
     """Where a split lies on the hub: a data set's id, configuration and split.
 
     `half` 1 or 2 takes one of its two seeded halves; `without` leaves out another data set's rows.
+    `parquet`: a data set whose records the hub has on its branch of converted files only.
     """
 
     path: str
@@ -56,6 +69,7 @@ class Hub:
     split: str = "train"
     half: int | None = None
     without: Hub | None = None
+    parquet: bool = False
 
 
 class Gold(TypedDict):
@@ -78,6 +92,8 @@ class Task:
     answer, `prompt` a template of `prompts.render`. `fields` maps names of ours (the keys of
     ALIASES) to a source record's, which must be there; `aliases` are further names to look for.
     `shape` brings a record's question side into the house's shape, `read_gold` its gold side.
+    `form` makes a record under our names of a raw one of the hub or the bundled files, or None to
+    leave it out; `balanced` keeps as many records of each answer there.
     `files` and `hub` say where each split comes from; `roles` names the default model of each
     role. `response(solution, answer)` writes the gold response.
     """
@@ -94,6 +110,8 @@ class Task:
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     shape: Callable[[Row], Row] | None = None
     read_gold: Callable[[Row], Row] | None = None
+    form: Callable[[Row], Row | None] | None = None
+    balanced: bool = False
     files: Mapping[str, Path] = field(default_factory=dict)
     hub: Mapping[str, Hub] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
@@ -103,7 +121,8 @@ def get(name: str) -> Task:
     """The task of this name. Raises W2SError with the known names."""
     if name not in TASKS:
         raise unknown("task", name, TASKS)
-    return importlib.import_module(TASKS[name]).TASK
+    module = importlib.import_module(TASKS[name])
+    return module.TASKS[name] if name in BINARY else module.TASK
 
 
 def from_file(path: str | Path) -> Task:
@@ -175,10 +194,12 @@ def _question(task: Task, record: Row) -> Row:
 
 
 def ask(task: Task, row: Row, **slots: Any) -> str:
-    """The task's prompt for the row's question, with its choices where it has some."""
+    """The task's prompt for the row's question, with its choices where it shows them."""
     from w2s_data.prompts import render
+    from w2s_data.prompts import slots as known
 
-    options = {"choices": row["choices"]} if row.get("choices") else {}
+    shown = row.get("choices") and "choices" in known(task.prompt)
+    options = {"choices": row["choices"]} if shown else {}
     return render(task.prompt, question=row["question"], **options, **slots)
 
 

@@ -40,6 +40,7 @@ TASK = Task(
     },
     roles={
         "weak": "hf:bundled/weak+bundled/weak_taught",
+        "teacher": "hf:bundled/weak+bundled/weak_taught",
         "strong": "hf:bundled/strong",
         "student": "hf:bundled/strong+bundled/student",
     },

@@ -53,7 +53,27 @@ def records(
             f"task {task.name!r} has no bundled questions for split {split!r}: "
             "use --source hub, or your own with --questions FILE"
         )
-    return read(file_records(task.files[split]))
+    return _balanced(task, lambda: read(_formed(task, file_records(task.files[split]))))
+
+
+def _formed(task: Task, raw: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, Row]]:
+    """The records as the task's `form` makes them."""
+    for where, record in raw:
+        formed = task.form(record) if task.form else record
+        if formed is not None:
+            yield where, formed
+
+
+def _balanced(task: Task, read: Callable[[], Iterator[Row]]) -> Iterator[Row]:
+    """As many records of each answer, if the task wants it: those with the least hash stay."""
+    if not task.balanced:
+        return read()
+    ranks: dict[str, list[int]] = {}
+    for record in read():
+        ranks.setdefault(record["answer"], []).append(_rank(record))
+    least = min(map(len, ranks.values()), default=0) if len(ranks) > 1 else 0
+    last = {answer: sorted(own)[least - 1] for answer, own in ranks.items() if least}
+    return (r for r in read() if _rank(r) <= last.get(r["answer"], -1))
 
 
 def _from_hub(
@@ -68,10 +88,11 @@ def _from_hub(
     excluded = {mark for record in other for mark in _marks(record)}
 
     def kept() -> Iterator[Row]:
-        rows = read(hub_records(hub))
+        rows = read(_formed(task, hub_records(hub)))
         return (row for row in rows if excluded.isdisjoint(_marks(row)))
 
-    return kept() if hub.half is None else _half(kept, hub.half)
+    half = hub.half
+    return _balanced(task, kept if half is None else lambda: _half(kept, half))
 
 
 def _marks(record: Row) -> tuple[str, str]:
@@ -93,6 +114,7 @@ def _rank(record: Row) -> int:
 
 def _named(record: Row, where: str, names: Mapping[str, str], task: Task) -> Row:
     """The record under our names. No field serves two of them, so gold cannot pass as another."""
+    record = record | _nested(record, names.values())
     required = {name: key for name, key in names.items() if name not in GOLD_FIELDS}
     aliases = {name: known + task.aliases.get(name, ()) for name, known in ALIASES.items()}
     found = {name: field_of(record, where, name, required, aliases[name]) for name in ALIASES}
@@ -106,6 +128,17 @@ def _named(record: Row, where: str, names: Mapping[str, str], task: Task) -> Row
             )
     named = {name: record[key] for name, key in found.items() if key in record}
     return named | {"where": where, "there": ", ".join(map(str, record))}
+
+
+def _nested(record: Row, keys: Iterable[str]) -> Row:
+    """The fields of fields that a dotted key names, as `original.task`."""
+    split = {key: key.split(".", 1) for key in keys if "." in key and key not in record}
+    outer = {key: (record.get(first), rest) for key, (first, rest) in split.items()}
+    return {
+        key: inner[rest]
+        for key, (inner, rest) in outer.items()
+        if isinstance(inner, dict) and rest in inner
+    }
 
 
 def _identified(task: Task, records: Iterable[Row]) -> Iterator[Row]:
@@ -217,7 +250,11 @@ def _load(hub: Hub) -> Any:
     from datasets.exceptions import DatasetsError
 
     try:
-        return load_dataset(_place(hub.path), hub.config, split=hub.split)
+        place = _place(hub.path)
+        if hub.parquet and place == hub.path:
+            branch = "refs/convert/parquet"
+            return load_dataset(place, data_dir=hub.config, split=hub.split, revision=branch)
+        return load_dataset(place, hub.config, split=hub.split)
     except (DatasetsError, OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise W2SError(

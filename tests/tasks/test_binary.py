@@ -1,0 +1,162 @@
+"""The binary tasks: prompts of records in each data set's own schema, balance, halves, files."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from w2s_data import tasks
+from w2s_data.errors import W2SError
+from w2s_data.io import write_rows
+from w2s_data.tasks import binary, sources
+
+HERE = Path(__file__).parent
+RECORDS = json.loads((HERE / "binary_records.json").read_text("utf-8"))
+PROMPTS = json.loads((HERE / "binary_prompts.json").read_text("utf-8"))
+
+
+def test_every_task_is_here_once():
+    assert set(binary.ENTRIES) == set(tasks.BINARY) == set(RECORDS)
+    assert len(tasks.BINARY) == 28
+
+
+def rendered(name):
+    """Prompt and right choice of each record, as the hub's loader gives them."""
+    task = tasks.get(name)
+    raw = ((f"row {number}", dict(record)) for number, record in enumerate(RECORDS[name], 1))
+    formed = sources._formed(task, raw)
+    named = [sources._named(record, where, {}, task) for where, record in formed]
+    found = list(sources._identified(task, named))
+    return [[tasks.ask(task, r), tasks._gold(task, r, ())["answer"]] for r in found]
+
+
+@pytest.mark.parametrize("name", tasks.BINARY)
+def test_prompts_are_as_they_were(name):
+    assert rendered(name) == PROMPTS[name]
+
+
+@pytest.mark.parametrize("name", tasks.BINARY)
+def test_the_question_shows_its_record_and_no_label(name):
+    """Whatever the coin says, only texts of the record are asked; the row holds no answer."""
+    entry = binary.ENTRIES[name]
+    seen = Counter()
+    for record in RECORDS[name]:
+        for seed in range(20):
+            found = entry.form(dict(record), Random(seed))
+            if found is None:
+                continue
+            question, truth = found
+            seen[truth] += 1
+            assert isinstance(truth, bool)
+            assert question.strip()
+            assert "{" not in question or name.endswith("_right")
+    assert set(seen) == {True, False}
+
+
+def hub(monkeypatch, name, records):
+    """The hub, if the data set of this task held `records` in every split."""
+    monkeypatch.setattr(sources, "_load", lambda hub: records)
+    return tasks.get(name)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from([0, 0, 0, 1]), min_size=4, max_size=80), st.randoms())
+def test_halves_are_apart_balanced_and_independent_of_order(labels, random):
+    records = [{"sentence": f"s{i}", "label": label, "idx": i} for i, label in enumerate(labels)]
+    with pytest.MonkeyPatch.context() as patch:
+        task = hub(patch, "cola", records)
+        halves = [set(asked(task, split)) for split in ("train_1", "train_2")]
+        answers = [tasks.gold(task, s, source="hub") for s in ("train_1", "train_2", "test")]
+        shuffled = list(records)
+        random.shuffle(shuffled)
+        patch.setattr(sources, "_load", lambda hub: shuffled)
+        assert [set(asked(task, split)) for split in ("train_1", "train_2")] == halves
+    assert not halves[0] & halves[1]
+    for gold in answers:
+        counts = Counter(row["answer"] for row in gold.values())
+        assert counts["yes"] == counts["no"]
+    # Nothing more than the surplus of one answer is left out of test.
+    assert len(answers[2]) == 2 * min(labels.count(0), labels.count(1))
+
+
+def asked(task, split, **how):
+    return [row["question"] for row in tasks.questions(task, split, **{"source": "hub"} | how)]
+
+
+def test_the_bundled_task_is_balanced():
+    task = tasks.get("math_right")
+    sizes = {}
+    for split in ("train_1", "train_2", "test"):
+        gold = tasks.gold(task, split)
+        counts = Counter(row["answer"] for row in gold.values())
+        assert counts["yes"] == counts["no"]
+        sizes[split] = len(gold)
+    assert sizes == {"train_1": 1436, "train_2": 2978, "test": 470}
+
+
+NUMBERS = st.integers(1, 300)
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=5), st.integers())
+def test_an_altered_solution_is_wrong_and_no_right_one_is_touched(pairs, seed):
+    lines = [f"${a} + {b} = {a + b}$." for a, b in pairs]
+    right = " ".join([*lines, f"So it is {sum(pairs[-1])}."])
+    wrong = binary.altered(right, Random(seed))
+    assert wrong != right
+    assert len(wrong.split("+")) == len(right.split("+"))
+    sums = [line.strip("$. ").split("=") for line in wrong.split("$ .")[0].split("$.")[:-1]]
+    assert any(sum(map(int, left.split("+"))) != int(result) for left, result in sums)
+
+
+def test_a_solution_without_results_is_left_out():
+    assert binary.altered("It is $\\emptyset$.", Random(0)) is None
+    assert len(rendered("math_right")) == len(RECORDS["math_right"]) - 1
+
+
+@pytest.mark.parametrize(
+    ("row", "choices", "answer"),
+    [
+        ({"answer": "no"}, ["yes", "no"], "no"),
+        ({"answer": True}, ["yes", "no"], "yes"),
+        ({"answer": "B", "choices": ["cat", "dog"]}, ["cat", "dog"], "dog"),
+        ({"answer": 0, "choices": ["negative", "positive"]}, None, "negative"),
+        ({"answer": "dog", "options": {"A": "cat", "B": "dog"}}, ["cat", "dog"], "dog"),
+    ],
+)
+def test_files_with_any_two_choices(tmp_path, row, choices, answer):
+    write_rows(tmp_path / "q.jsonl", [{"question": "Which?"} | row])
+    task = tasks.get("boolq")
+    (asked,) = tasks.questions(task, "train_2", file=tmp_path / "q.jsonl")
+    (gold,) = tasks.gold(task, "train_2", file=tmp_path / "q.jsonl").values()
+    assert asked["choices"] == (choices or ["negative", "positive"])
+    assert gold["answer"] == answer
+    assert gold["response"] == f" {answer}"
+    assert tasks.ask(task, asked).endswith(f"Answer {' or '.join(asked['choices'])}:")
+
+
+@pytest.mark.parametrize("choices", [["a"], ["a", "b", "c"], ["a", "a"]])
+def test_other_than_two_choices_are_refused(tmp_path, choices):
+    write_rows(tmp_path / "q.jsonl", [{"question": "Which?", "choices": choices, "answer": "a"}])
+    with pytest.raises(W2SError, match=r"q.jsonl:1: .*two different choices|must be 2 to 26 texts"):
+        list(tasks.questions(tasks.get("boolq"), "test", file=tmp_path / "q.jsonl"))
+
+
+def test_a_record_of_another_schema_is_named(monkeypatch):
+    task = hub(monkeypatch, "sciq", [{"question": "What?", "answer": "that"}])
+    with pytest.raises(W2SError, match=r"allenai/sciq: .*'correct_answer'.*question, answer"):
+        list(tasks.questions(task, "test", source="hub"))
+
+
+def test_converted_branches_are_asked_for_by_folder(monkeypatch):
+    import datasets
+
+    calls = []
+    monkeypatch.delenv("W2S_HUB", raising=False)
+    monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: calls.append((a, k)) or [])
+    list(tasks.questions(tasks.get("wic"), "test", source="hub"))
+    where = {"data_dir": "wic", "split": "validation", "revision": "refs/convert/parquet"}
+    assert calls[0] == (("aps/super_glue",), where)
