@@ -41,6 +41,14 @@ KINDS: dict[str, Maker] = {
         f"\\lim_{{x\\to 0}} \\frac{{\\tan(\\sin x)^{r.randrange(3, 9)}}}{{x^9}}"
     ),
     "dense sum": lambda r: "\\sum_{k=1}^{1000} \\frac{1}{k^{" + str(r.randrange(9, 99)) + "}}",
+    "open lines": lambda r: "{" + f"\n{r.randrange(9)}" * 40_000,
+    "open sentences": lambda r: "{" + "So it is. " * 8_000,
+    "many hard members": lambda r: ", ".join(
+        f"\\int_0^{k} \\sin(x^{r.randrange(3, 9)}) dx" for k in range(1, 60)
+    ),
+    "many opaque members": lambda r: ", ".join(
+        f"f({k})^{{{r.randrange(3, 99)}}}+g(2^{k})" for k in range(1, 60)
+    ),
     "noise": lambda r: "".join(r.choice("\\frac{}()[]^_123xy+-*/=<>|!%$,. ") for _ in range(300)),
 }
 

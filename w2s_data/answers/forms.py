@@ -16,7 +16,7 @@ from w2s_data.answers.shapes import joined_thousands, shape
 from w2s_data.answers.tokens import MAX_CHARACTERS, clean
 
 _PLAIN_NUMBER = re.compile(
-    r"(?a:\s*\$?\s*([-+]?)(?:(\d{1,3}(?:,\d{3})+|\d{1,300})(?:\.(\d{1,300}))?\.?"
+    r"(?a:\s*(?:\$\s*)?([-+]?)(?:(\d{1,3}(?:,\d{3})+|\d{1,300})(?:\.(\d{1,300}))?\.?"
     r"|\\[dt]?frac\{(\d{1,300})\}\{(\d{1,300})\})\s*)"
 )
 _REPEATING = re.compile(

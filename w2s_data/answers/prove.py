@@ -59,7 +59,7 @@ _budget = threading.local()
 @contextlib.contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Everything inside takes at most so long: proofs in elapsed time, the start of a worker
-    included; other work, where it asks `over`, in the processor time of this thread.
+    included; other work, where it asks `over`, in the processor time of this thread beside them.
 
     Waiting while other threads keep all workers busy does not count.
     """
@@ -75,7 +75,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def over() -> bool:
-    """Whether the time of `within` is spent on work in this thread."""
+    """Whether the time of `within` is spent on proofs and on work in this thread."""
     return getattr(_budget, "ends", None) is not None and time.thread_time() > _budget.work_ends
 
 
@@ -115,9 +115,11 @@ def _asked(question: Reply) -> Reply:
     if left < 0.01:
         return {"kind": "timeout"}
     pool = _pool()
-    worker, left = pool.take(left)
+    at_first, (worker, left) = left, pool.take(left)
+    began = time.monotonic()
     if ends is not None:
-        _budget.ends = time.monotonic() + left
+        _budget.ends = began + left
+        _budget.work_ends -= at_first - left
     if worker is None:
         return {"kind": NOT_STARTED}
     reply: Reply | None = None
@@ -130,6 +132,8 @@ def _asked(question: Reply) -> Reply:
     finally:
         reply = reply or {"kind": "timeout"}
         pool.give(worker, reply["kind"] not in _NO_PROOF)
+        if ends is not None:
+            _budget.work_ends -= time.monotonic() - began
     return reply
 
 
