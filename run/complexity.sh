@@ -19,9 +19,9 @@ weak=$backend:${WEAK:-bundled/weak+bundled/weak_taught} strong_base=${STRONG:-bu
 weaker=${WEAKER:-} decomposer=${DECOMPOSER:-} paraphraser=${PARAPHRASER:-} judge=${JUDGE:-}
 difficulty=${DIFFICULTY:-level} easy=${EASY:-1,2,3}
 rates=${RATES:-0 0.25 0.5 0.75 0.9} mixed_rate=${MIXED_RATE:-0.5}
-# Rows of each set, samples a task, and the first so many questions of train_2.
-budget=${BUDGET:-400} samples=${SAMPLES:-6}
-limit=${LIMIT-$([[ $source == bundled ]] && echo 1500)}
+# Rows of each set, samples a task, and the first so many questions of each half.
+budget=${BUDGET:-320} samples=${SAMPLES:-4}
+limit=${LIMIT-$([[ $source == bundled ]] && echo 1200)}
 finetuning=${FINETUNING:-lora} seeds=${SEEDS:-1 2 3}
 out=${OUT:-runs/complexity}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -34,6 +34,7 @@ cd "$out"
 trained() { [[ $finetuning == full ]] && echo "saves/$1" || echo "$strong_base+saves/$1"; }
 build() {
     "$w2s" build --method complexity --task "$task" --source "$source" --seed "$seed" \
+        ${limit:+--limit "$limit"} \
         --finetuning "$finetuning" --store ../responses.sqlite \
         --set difficulty="$difficulty" --set easy="$easy" "$@"
 }
@@ -51,7 +52,7 @@ examine() {
 supervise() {
     local name=$1
     shift
-    build --stage sft --name "$name" ${limit:+--limit "$limit"} --weak "$weak" \
+    build --stage sft --name "$name" --weak "$weak" \
         --strong "hf:$(trained foundation)" ${weaker:+--role weaker="$weaker"} \
         ${decomposer:+--role decomposer="$decomposer"} \
         ${paraphraser:+--role paraphraser="$paraphraser"} ${judge:+--role judge="$judge"} \
