@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -41,18 +40,41 @@ def test_a_proof_and_its_ground() -> None:
 
 
 def test_a_question_that_hangs_is_killed_in_time_and_the_pool_goes_on() -> None:
-    prove.ask({"op": "zero", "a": "x", "b": "y"})
+    prove.warm()
     began = time.monotonic()
-    reply = prove._asked({"op": "digits", "a": "e^(e^(e^(e^(e^e))))", "places": "9000000"})
-    assert reply["kind"] in ("timeout", "crashed", "memory", "unproved")
-    assert time.monotonic() - began < prove.SECONDS + 3
+    found = equal("\\int_0^1 \\frac{\\sin(x^5)}{x^x+1} dx", "x")
+    assert (found.kind, found.reason) == ("undecided", "symbolic proof: timeout")
+    assert time.monotonic() - began < prove.SECONDS + 1
     assert equal("\\int_0^2 x \\, dx", "2").kind == "equal"
 
 
+def test_the_start_of_a_worker_counts_and_its_verdict_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prove.close()
+    monkeypatch.setattr(prove, "SECONDS", 0.1)
+    hasty = equal("\\int_0^3 x^2 \\, dx", "9")
+    assert hasty.reason.endswith(prove.NOT_STARTED)
+    monkeypatch.undo()
+    prove.warm()
+    assert equal("\\int_0^3 x^2 \\, dx", "9").kind == "equal"
+
+
+def test_hard_members_share_one_limit() -> None:
+    prove.warm()
+    lists = [
+        ", ".join(f"\\int_0^{k} \\sin(x^{(k * s) % 7 + 3}) dx" for k in range(1, 60))
+        for s in (1, 3)
+    ]
+    began = time.monotonic()
+    assert equal(*lists).kind == "undecided"
+    assert time.monotonic() - began < prove.SECONDS + 1
+
+
 def test_a_worker_has_a_limit_on_memory() -> None:
-    prove.ask({"op": "zero", "a": "x", "b": "z"})
-    for worker in workers_of(os.getpid()):
-        limits = Path(f"/proc/{worker}/limits").read_text()
+    prove.warm()
+    for worker in prove._pool().idle:
+        limits = Path(f"/proc/{worker.process.pid}/limits").read_text()
         assert f"Max address space         {prove.MEMORY_BYTES}" in limits
 
 
@@ -79,7 +101,8 @@ def test_any_thread_may_ask() -> None:
 
 CHILD = """
 import sys, time
-from w2s_data.answers import equal
+from w2s_data.answers import equal, prove
+prove.warm()
 assert equal("\\\\int_0^1 x^2 \\\\, dx", "\\\\frac13").kind == "equal"
 print("ready", flush=True)
 if sys.argv[1] == "wait":

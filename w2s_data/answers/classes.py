@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from w2s_data.answers.canonical import canonical
-from w2s_data.answers.equal import equal
+from w2s_data.answers.equal import settled
 from w2s_data.answers.policy import DEFAULT, Policy, published
 
 # Two such keys are two numbers that differ by more than 1e-18 of their size: different under
@@ -106,7 +106,7 @@ def _united(
         for y in keys[position + 1 :]:
             if number[x] and number[y]:
                 continue
-            verdict = equal(spelling[x], spelling[y], policy)
+            verdict = settled(spelling[x], spelling[y], policy)
             if verdict.kind == "equal":
                 low, high = sorted((root(x), root(y)))
                 parent[high] = low

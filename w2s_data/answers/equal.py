@@ -21,7 +21,9 @@ _OTHER_NUMBER = different("exact numbers")
 def equal(a: str, b: str, policy: Policy | str = DEFAULT, *, compat: str | None = None) -> Verdict:
     """Whether two answers are the same under a policy.
 
-    An empty answer differs from every answer, itself included, except in compat mode.
+    An empty answer differs from every answer, itself included, except in compat mode. It takes
+    about two seconds at most, the start of the first worker process included: on a busy machine
+    that may leave no time for the first proof (reason "... no worker yet"; ask again).
     """
     if compat is not None and published(compat):
         same = paper1.published_string(a) == paper1.published_string(b)
@@ -38,6 +40,15 @@ def equal(a: str, b: str, policy: Policy | str = DEFAULT, *, compat: str | None 
         return _cached(a, b, policy)
     except _ForNow as found:
         return found.verdict
+
+
+def settled(a: str, b: str, policy: Policy | str, *, compat: str | None = None) -> Verdict:
+    """`equal` for batches: it waits for the first worker rather than leave a pair undecided."""
+    found = equal(a, b, policy, compat=compat)
+    if not found.reason.endswith(prove.NOT_STARTED):
+        return found
+    prove.warm()
+    return equal(a, b, policy, compat=compat)
 
 
 def _decided(a: str, b: str, policy: Policy) -> Verdict:
