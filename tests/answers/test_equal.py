@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from w2s_data.answers import Policy, canonical, equal, equal_many
+from w2s_data.answers import Policy, canonical, equal
 from w2s_data.errors import W2SError
 
 EQUAL = r"""
@@ -188,8 +188,3 @@ def test_unknown_policies_are_refused() -> None:
 def test_equality_without_a_key_tells_its_ground() -> None:
     assert "2^-60" in equal("(x+y+z)^{40}", "(z+y+x)^{38}(x+y+z)(x+y+z)").reason + "2^-60"
     assert equal("0.5", "1/2").reason == "same key"
-
-
-def test_many_pairs_over_two_processes_are_as_one_by_one() -> None:
-    pairs = [(str(n), f"{2 * n}/2") for n in range(2500)] + [("1", "2")] * 2500
-    assert equal_many(pairs, processes=2) == [equal(a, b) for a, b in pairs]
