@@ -149,28 +149,32 @@ def calibrate(
     paraphraser: Sampler | None = None,
     variations: Ways = 5,
     temperature: Temperature = 0.0,
+    logprobs: bool = False,
     unreadable: Unreadable = "auto",
+    softmax_temperature: Positive = 0.2,
     seed: int = 42,
 ) -> Iterator[Row]:
-    """Every (variation, weak answer) with its share and whether ground truth finds it `correct`.
+    """Every (variation, weak answer) with entropy, share, score, and whether it is `correct`.
 
-    The file that it writes is what `reweight` calibrates with: take questions whose answers are
-    known and that the weak model was not taught with, or it will look better than it is.
+    Ground truth is the judge. `reweight` calibrates with the file that this writes: take questions
+    that the weak model was not taught with, or it will look better than it is. On the questions of
+    `filter` and `reweight` it holds the data of figures 3 to 6, which `w2s-data report` draws.
     """
-    asked = _asked(rows, weak, paraphraser, notes, variations, temperature, False, seed)
-    for row in asked:
-        row = _judged(row, weak.task, unreadable, "entropy", 0.0)
-        if "dropped" in row or row["id"] not in gold:
+    asked = _asked(rows, weak, paraphraser, notes, variations, temperature, logprobs, seed)
+    judged = Spool(
+        _judged(row, weak.task, unreadable, "entropy", softmax_temperature) for row in asked
+    )
+    notes["entropy"] = _distribution(judged)
+    for row in judged:
+        if "endings" in row and row["id"] in gold:
+            names = judge.names(gold[row["id"]])  # type: ignore[arg-type]
+            yield keep(row, *(_ruled(ending, weak.task, names) for ending in row["endings"]))
+        else:
             yield row if "dropped" in row else drop(_without(row), "no gold answer")
-            continue
-        names = judge.names(gold[row["id"]])  # type: ignore[arg-type]
-        right = {
-            ending["answer"]: judge.compare(weak.task, ending["answer"], names) == "equal"
-            for ending in row["endings"]
-        }
-        yield keep(
-            row, *(ending | {"correct": right[ending["answer"]]} for ending in row["endings"])
-        )
+
+
+def _ruled(ending: Row, task: Task, names: tuple[str, ...]) -> Row:
+    return ending | {"correct": judge.compare(task, ending["answer"], names) == "equal"}
 
 
 STAGES = {
