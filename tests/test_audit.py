@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from test_build import run, say, world
 
 from w2s_data import factory, tasks
-from w2s_data.audit import audit, facts
+from w2s_data.audit import audit, side_by_side
 from w2s_data.errors import W2SError
 from w2s_data.io import write_rows
 from w2s_data.score import wilson
@@ -76,8 +76,8 @@ def test_labels_are_counted_as_they_are(tmp_path_factory, gold, drawn, format):
     levels = {str(i % 3) for i, _ in drawn}
     assert found.by["level"].keys() == levels
     for level in levels:
-        count = sum(said == "wrong" for i, said in drawn if i % 3 == int(level))
-        assert found.by["level"][level].wrong.count == count
+        count = sum(said in ("wrong", "silent") for i, said in drawn if i % 3 == int(level))
+        assert found.by["level"][level].error.count == count
 
 
 PAIRS = {
@@ -252,7 +252,12 @@ def test_several_sets_side_by_side_and_as_json(tmp_path, gold):
     both = audit(["one", "two"], gold=gold, folder=tmp_path, task=GSM8K)
     assert [a.labels.right.share for a in both] == [1, 0]
     assert [json.loads(json.dumps(asdict(a)))["name"] for a in both] == ["one", "two"]
-    assert facts(both[0])["label right"] == "1.000 (0.207-1.000) of 1"
+    table = side_by_side(both)
+    assert table["labels: right"] == {
+        "one": "100.0 (20.7-100.0) of 1",
+        "two": "0.0 (0.0-79.3) of 1",
+    }
+    assert table["right by confidence: 0.9"]["one"] == "100.0 (20.7-100.0) of 1"
 
 
 @pytest.mark.parametrize(

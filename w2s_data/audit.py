@@ -15,15 +15,26 @@ from pathlib import Path
 
 from w2s_data import sets, show
 from w2s_data.errors import W2SError
-from w2s_data.methods import ROLES
 from w2s_data.rows import ENDING, Row
 from w2s_data.sets import Set
-from w2s_data.tally import VALUES, VERDICTS, Labels, Measure, Points, Share, Tally, by_kind, share
+from w2s_data.tally import (
+    FALSE,
+    VALUES,
+    VERDICTS,
+    Labels,
+    Measure,
+    Points,
+    Share,
+    Tally,
+    by_kind,
+    share,
+)
 from w2s_data.tasks import Task
 from w2s_data.truth import Truth, open_truth
 
-FALSE = ("wrong", "silent")  # certainly not right
 TEXTS = {"id", *ENDING}
+LABELS = ("response", "weak", "teacher")  # what of a dropped row would have been learnt
+BINNED = ("confidence", "entropy")  # the columns whose bins a terminal shows; JSON has all
 
 
 @dataclass(frozen=True)
@@ -138,6 +149,7 @@ class _Auditor:
                 f"{self.set.name}: none of its {self.rows} rows answers a question of "
                 f"{self.truth.place}; name another --split, or a file of gold answers"
             )
+        columns = sorted(self.points)
         filtered = self._filter(before)
         return Audit(
             self.set.name,
@@ -148,7 +160,7 @@ class _Auditor:
             self._lengths(),
             filtered,
             {kind: by_kind(groups) for kind, groups in sorted(self.by.items()) if groups},
-            {n: self.points[n].measure("entropy" not in n) for n in sorted(self.points)},
+            {name: self.points[name].measure("entropy" not in name) for name in columns},
         )
 
     def _row(self, row: Row, where: str) -> None:
@@ -261,10 +273,10 @@ class _Auditor:
                 yield question, row["dropped"], verdict
 
     def _story(self, question: str, row: Row) -> str | None:
-        """The verdict on a dropped row's answer, or on the first response in it."""
+        """The verdict on a dropped row's answer, or on what would have been its label."""
         if isinstance(row.get("answer"), str):
             return self.truth.compared(question, row["answer"])
-        texts = (row[name] for name in ("response", *ROLES) if isinstance(row.get(name), str))
+        texts = (row[name] for name in LABELS if isinstance(row.get(name), str))
         text = next(texts, None)
         return None if text is None else self.truth.verdict(question, text, row)
 
@@ -273,48 +285,61 @@ def _label(row: Row) -> str:
     return row["chosen"] if "chosen" in row else row["response"]
 
 
-def facts(found: Audit) -> dict[str, str]:
-    """The audit as names and values for a person; a set's column beside other sets'."""
-    told = {"rows": f"{found.labels.rows:,}", "questions": f"{found.labels.questions:,}"}
-    told |= {"rows without gold": f"{found.unmatched:,}"} if found.unmatched else {}
-    told |= {f"label {name}": _told(getattr(found.labels, name)) for name in VERDICTS}
+def facts(found: Audit) -> dict[str, dict[str, str]]:
+    """The audit as sections of names and values for a person."""
+    labels, told = found.labels, dict[str, dict[str, str]]()
+    told["labels"] = {"rows": f"{labels.rows:,}", "questions": f"{labels.questions:,}"}
+    told["labels"] |= {name: _told(getattr(labels, name)) for name in VERDICTS}
+    if found.unmatched:
+        told["labels"]["rows that gold does not know"] = f"{found.unmatched:,}"
     if found.pairs:
-        shares = {name.replace("_", " "): value for name, value in vars(found.pairs).items()}
-        told |= {f"pair: {name}": _told(value) for name, value in shares.items()}
+        shares = vars(found.pairs).items()
+        told["pairs"] = {name.replace("_", " "): _told(value) for name, value in shares}
     if found.filter:
-        told |= {"filter: precision": _told(found.filter.precision)}
-        told |= {"filter: recall": _told(found.filter.recall)}
-        told |= {"dropped, would be right": _told(found.filter.lost)}
-        for reason, labels in found.filter.reasons.items():
-            told[f"  {reason}"] = _told(labels.right)
-        told |= {"dropped, label unknown": f"{found.filter.unknown:,}"}
+        told["filter"] = {n: _told(getattr(found.filter, n)) for n in ("precision", "recall")}
+        told["dropped, and right"] = {"all": _told(found.filter.lost)}
+        for reason, dropped in found.filter.reasons.items():
+            told["dropped, and right"][reason] = _told(dropped.right)
+        if found.filter.unknown:
+            told["dropped, and right"]["not known"] = f"{found.filter.unknown:,}"
     for kind, groups in found.by.items():
-        told |= {f"wrong, {kind} {name}": _told(g.wrong) for name, g in groups.items()}
+        told[f"errors by {kind}"] = {name: _told(group.error) for name, group in groups.items()}
     for name, measure in found.measures.items():
-        told |= _measured(name, measure)
+        told[f"right by {name}"] = _measured(name, measure)
     lengths = found.lengths
-    for name in ("chosen", "rejected", "right", "wrong"):
-        if (mean := getattr(lengths, name)) is not None:
-            told[f"mean length, {name}"] = f"{mean:,.0f} characters"
+    sides = {side: getattr(lengths, side) for side in ("chosen", "rejected", "right", "wrong")}
+    told["mean characters"] = {s: f"{mean:,.0f}" for s, mean in sides.items() if mean is not None}
     if lengths.chosen_longer:
-        told["chosen is longer"] = _told(lengths.chosen_longer)
+        told["mean characters"]["chosen is longer"] = _told(lengths.chosen_longer)
     return told
+
+
+def side_by_side(audits: Sequence[Audit]) -> dict[str, dict[str, str]]:
+    """The facts of several sets: by section and name, the value of each set."""
+    all_facts = {found.name: facts(found) for found in audits}
+    sections = dict.fromkeys(section for told in all_facts.values() for section in told)
+    table: dict[str, dict[str, str]] = {}
+    for section in sections:
+        for name, told in all_facts.items():
+            for what, value in told.get(section, {}).items():
+                table.setdefault(f"{section}: {what}", {})[name] = value
+    return table
 
 
 def _measured(name: str, measure: Measure) -> dict[str, str]:
     told = {}
-    for b in measure.bins:
-        at = f"{b.low:.3g}" if b.low == b.high else f"{b.low:.3g} to {b.high:.3g}"
-        told[f"right at {name} {at}"] = _told(b.labels.right)
     if measure.auroc is not None:
-        told[f"{name}: AUROC"] = f"{measure.auroc:.3f}"
+        told["AUROC"] = f"{measure.auroc:.3f}"
     if measure.error is not None:
-        told[f"{name}: calibration error"] = f"{measure.error:.3f}"
+        told["calibration error"] = f"{measure.error:.3f}"
+    for b in measure.bins if name in BINNED else ():
+        at = f"{b.low:.3g}" if b.low == b.high else f"{b.low:.3g} to {b.high:.3g}"
+        told[at] = _told(b.labels.right)
     return told
 
 
 def _told(found: Share) -> str:
     if not found.of:
-        return "none"
-    low, high = found.interval
-    return f"{found.share:.3f} ({low:.3f}-{high:.3f}) of {found.of:,}"
+        return "-"
+    low, high = (100 * end for end in found.interval)
+    return f"{100 * found.share:.1f} ({low:.1f}-{high:.1f}) of {found.of:,}"

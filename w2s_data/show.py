@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -68,6 +68,19 @@ def facts(title: str, values: Mapping[str, Any]) -> None:
     drawn.add_column(overflow="fold")
     for name, value in values.items():
         drawn.add_row(_cell(name), _cell(value))
+    Console().print(drawn)
+
+
+def table(title: str, names: Sequence[str], rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print rows of values, one column for each of `names`."""
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(title=title, title_justify="left")
+    for name in ("", *names):
+        drawn.add_column(_cell(name), overflow="fold")
+    for row, values in rows.items():
+        drawn.add_row(_cell(row), *(_cell(values.get(name, "")) for name in names))
     Console().print(drawn)
 
 

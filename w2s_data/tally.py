@@ -11,6 +11,7 @@ from itertools import groupby
 from w2s_data.score import wilson
 
 VERDICTS = ("right", "wrong", "silent", "undecided")
+FALSE = ("wrong", "silent")
 BINS = 10
 VALUES = 12  # a column with more values than that is cut into BINS
 
@@ -34,9 +35,10 @@ def share(count: int, of: int, trials: int) -> Share:
 
 @dataclass(frozen=True)
 class Labels:
-    """What became of some rows' labels; the four shares add up to one.
+    """What became of some rows' labels; the first four shares add up to one.
 
-    silent: no answer is declared; undecided: the engine could not compare the answer with gold.
+    silent: no answer is declared; undecided: the engine could not compare the answer with gold;
+    error: wrong or silent.
     """
 
     rows: int
@@ -45,6 +47,7 @@ class Labels:
     wrong: Share
     silent: Share
     undecided: Share
+    error: Share
 
 
 @dataclass
@@ -64,7 +67,8 @@ class Tally:
 
     def labels(self) -> Labels:
         shares = {verdict: self.share(verdict) for verdict in VERDICTS}
-        return Labels(self.counts.total(), len(self.questions), **shares)
+        error = self.share(*FALSE)
+        return Labels(self.counts.total(), len(self.questions), **shares, error=error)
 
 
 def by_kind(tallies: Mapping[str, Tally]) -> dict[str, Labels]:

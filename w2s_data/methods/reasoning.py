@@ -217,7 +217,8 @@ def _contrast(
 
     picked = rng(seed, row["id"], "pairs").sample(others, min(max_pairs, len(others)))
     pairs = [(weak, other) if agrees else (other, weak) for other in picked]
-    story = {"confidence": ballot.confidence, "weak_side": "chosen" if agrees else "rejected"}
+    side = "chosen" if agrees else "rejected"
+    story = {"confidence": ballot.confidence, "entropy": ballot.entropy, "weak_side": side}
     return keep(
         row, *({"prompt": row["prompt"], "chosen": c, "rejected": r} | story for c, r in pairs)
     )
