@@ -56,7 +56,7 @@ def test_build_says_what_it_did(here):
 def test_build_as_json(here):
     summary = json.loads(call(*DPO, "--json").stdout)
     assert (summary["questions"], summary["kept"], summary["rows"]) == (3, 3, 3)
-    assert sorted(summary["files"]) == ["dropped", "info", "manifest", "recipe", "set"]
+    assert sorted(summary["files"]) == ["card", "dropped", "info", "manifest", "recipe", "set"]
 
 
 def test_quiet_prints_nothing(here):

@@ -64,7 +64,8 @@ def start(folder):
 
 
 def files(folder):
-    names = ["set.jsonl", "set.dropped.jsonl", "set.manifest.json", "dataset_info.json"]
+    names = ["set.jsonl", "set.dropped.jsonl", "set.manifest.json", "set.README.md"]
+    names += ["dataset_info.json"]
     return {name: (folder / "data" / name).read_bytes() for name in names}
 
 

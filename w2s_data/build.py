@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import jsonlines
 
-from w2s_data import factory, methods, recipe
+from w2s_data import card, factory, methods, recipe
 from w2s_data.backends.checkpoint import checkpoint
 from w2s_data.errors import W2SError, out_of_range, unknown
 from w2s_data.inputs import Models, Questions
@@ -43,7 +43,7 @@ def build(
     seed: int = 42,
     dry_run: bool = False,
 ) -> Summary:
-    """Write the set, its dropped rows, its `dataset_info.json` entry, a recipe and a manifest.
+    """Write the set, its dropped rows, its `dataset_info.json` entry, a recipe, a card, a manifest.
 
     Responses that the store lacks are generated first. Each file appears whole or not at all, the
     manifest last. `template` is LLaMA-Factory's name of the chat template that the models are
@@ -126,9 +126,12 @@ def build(
             arguments |= {"max_tokens": models.max_tokens, "options": dict(models.options)}
             arguments |= {"store": str(store)}
             manifest = Path(out) / f"{name}.manifest.json"
-            write_json(manifest, describe(summary, chosen, questions, arguments, samplers, seed))
+            described = describe(summary, chosen, questions, arguments, samplers, seed)
+            about = card.write(out, described)
+            write_json(manifest, described)
             info = str(Path(out) / factory.INFO)
-            summary.files |= {"info": info, "recipe": str(path), "manifest": str(manifest)}
+            summary.files |= {"info": info, "recipe": str(path), "card": str(about)}
+            summary.files |= {"manifest": str(manifest)}
     summary.rounds = [r for sampler in samplers.values() for r in sampler.rounds]
     return summary
 
@@ -137,8 +140,9 @@ def build(
 def _alone(out: Path, name: str) -> Iterator[None]:
     """No other process builds `name` in `out` meanwhile; what killed ones left is removed."""
     busy = f"another process is building {name} in {out}; wait for it, or choose another --name"
+    kinds = ("jsonl", "dropped.jsonl", "eval.jsonl", "v1.jsonl", "README.md", "manifest.json")
     with locked(out / f".{name}.lock", busy):
-        for kind in ("jsonl", "dropped.jsonl", "eval.jsonl", "v1.jsonl", "manifest.json"):
+        for kind in kinds:
             sweep(out, f"{name}.{kind}")
         yield
 

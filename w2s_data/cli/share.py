@@ -29,3 +29,22 @@ def report(names: tuple[str, ...], quiet: bool, as_json: bool, **given: Any) -> 
     show.QUIET = quiet or as_json
     done = report(names, **{name: value for name, value in given.items() if value})
     present("report", vars(done), done, quiet, as_json)
+
+
+@main.command()
+@click.argument("name")
+@click.argument("repository", metavar="REPO_ID")
+@FOLDER
+@click.option("--public", is_flag=True, help="For everyone to read (default: private).")
+@click.option("--dropped", is_flag=True, help="The dropped rows, too.")
+@click.option("--dry-run", is_flag=True, help="Check the files and name them; upload nothing.")
+@SHOWN
+def push(name: str, repository: str, quiet: bool, as_json: bool, **given: Any) -> None:
+    """Upload a set, its card and its manifest to the hub; the token is HF_TOKEN's."""
+    from w2s_data.push import push
+
+    done = push(name, repository, **given)
+    facts: dict[str, Any] = {"repository": done.repository}
+    facts["for"] = "you" if done.private else "everyone"
+    facts |= done.files | {"bytes": done.bytes, "commit": done.commit or "none: a dry run"}
+    present("push", facts, done, quiet, as_json)
