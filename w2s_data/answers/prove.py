@@ -130,7 +130,7 @@ def _asked(question: Reply) -> Reply:
             pool.spare()
             reply = worker.reply(left - _SLOW)
     finally:
-        reply = reply or {"kind": "timeout"}
+        reply = reply or {"kind": "timeout" if at_first - left < _SLOW else NOT_STARTED}
         pool.give(worker, reply["kind"] not in _NO_PROOF)
         if ends is not None:
             _budget.work_ends -= time.monotonic() - began
