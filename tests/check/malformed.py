@@ -8,11 +8,7 @@ import tempfile
 from pathlib import Path
 
 from w2s_data import factory
-from w2s_data.check import trainer
-from w2s_data.check.entries import entry as read_entry
-from w2s_data.check.findings import Findings
-from w2s_data.check.rows import Unloadable, load
-from w2s_data.check.survey import Survey
+from w2s_data.check import Findings, check, trainer
 
 SFT = {"columns": {"prompt": "instruction", "query": "input", "response": "output"}}
 PAIR = {
@@ -124,7 +120,8 @@ CASES = {
     ),
     "sound json list": ("sft", SFT, "set.json", json.dumps([sft(), sft()])),
     "sound csv": ("sft", SFT, "set.csv", CSV + "a,b,c\nd,e,f\n"),
-    "sound txt": ("pt", TEXT, "set.txt", "one\ntwo\n\nfour\n"),
+    "sound txt": ("pt", TEXT, "set.txt", "one\ntwo\nthree\n"),
+    "txt with a blank line": ("pt", TEXT, "set.txt", "one\n\nthree\n"),
     # maps
     "no input column and no map": _rows("sft", {}, without(sft(), "input")),
     "mapped column absent": _rows("sft", columns(SFT, response="answer"), sft()),
@@ -423,25 +420,10 @@ def write(root: Path) -> list[dict[str, str]]:
 
 def ours(request: dict[str, str]) -> tuple[bool, list[int], Findings]:
     """(does it fail, the rows dropped, the findings)."""
-    found, folder = Findings(), Path(request["folder"])
-    info = json.loads((folder / factory.INFO).read_text())
-    entry = read_entry(folder, request["name"], info, found)
-    if entry is None or entry.source != "file_name":
-        return True, [], found
-    from w2s_data.check.entries import check_entry
-
-    check_entry(entry, request["stage"], found)
-    if any(one.code in ("W303", "W304", "W305") for one in found):
-        return True, [], found
-    with tempfile.TemporaryDirectory() as cache:
-        survey = Survey(entry, request["stage"], found)
-        try:
-            for _ in survey.run(load(entry, cache)):
-                pass
-        except Unloadable as error:
-            found.add("W401", entry.name, error.message, error.place, entry.info)
-            return True, [], found
-    return bool(survey.fails), survey.dropped, found
+    name = request["name"]
+    found = check(request["folder"], [name], stage=request["stage"], ask_trainer=False)
+    verdict = found.sets.get(name)
+    return not verdict or bool(verdict.fails), verdict.dropped if verdict else [], found
 
 
 def verdicts(root: Path):

@@ -19,7 +19,7 @@ from w2s_data.check.content import Content, texts
 from w2s_data.check.copies import Copies
 from w2s_data.check.cuts import Cuts, check_model, check_template, tokenizer_of
 from w2s_data.check.entries import Entry, check_entry, entry, read_info
-from w2s_data.check.findings import Finding, Findings, Place
+from w2s_data.check.findings import Finding, Findings, Place, Verdict
 from w2s_data.check.leakage import Tested
 from w2s_data.check.manifests import check_manifest, read_manifest
 from w2s_data.check.rows import Unloadable, count, load
@@ -29,7 +29,7 @@ from w2s_data.check.survey import Survey
 from w2s_data.errors import W2SError, unknown
 from w2s_data.factory import INFO, SHAPES
 
-__all__ = ["ERROR", "RULES", "WARNING", "Finding", "Findings", "Place", "Rule", "check"]
+__all__ = ["ERROR", "RULES", "WARNING", "Finding", "Findings", "Place", "Rule", "Verdict", "check"]
 
 # Without a recipe, the sets whose names say that they are not trained on.
 HELD_OUT = re.compile(r"(?:^|[^a-z])(?:test|eval|valid|validation|dev|heldout)(?:[^a-z]|$)", re.I)
@@ -206,7 +206,7 @@ class _Run:
                 found.add("W401", made.name, error.message, error.place, made.info)
         content.end()
         copies.end()
-        found.sets[made.name] = survey.rows
+        found.sets[made.name] = Verdict(survey.rows, survey.dropped, survey.fails)
         self.tested += [held_out] if held_out else []
         self._compare(made, survey)
         if manifest:

@@ -25,6 +25,15 @@ class Place(NamedTuple):
         return f"{where} ({self.id})" if self.id else where
 
 
+class Verdict(NamedTuple):
+    """What becomes of a set: its rows, those (from 0) that are dropped without an error, and what
+    stops the training, None for nothing."""
+
+    rows: int
+    dropped: list[int]
+    fails: str | None
+
+
 @dataclass
 class Finding:
     """What a rule found in a set: `count` rows, of which `places` are the first hundred.
@@ -57,7 +66,7 @@ class Findings:
         for code in (*self.select, *self.ignore):
             if not any(known.startswith(code) for known in RULES) or not code:
                 raise unknown("rule", code, RULES)
-        self.sets: dict[str, int | None] = {}
+        self.sets: dict[str, Verdict] = {}
         self.skipped: list[str] = []
         self._found: dict[tuple[str, str, str], Finding] = {}
 

@@ -25,7 +25,6 @@ STEERING = re.compile(
 )
 LEVELS = {ERROR: "error", WARNING: "warning"}
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-README = "https://github.com/w2s-data/w2s_data#check"
 
 
 def render(found: Findings, format: str, fail_on: str = ERROR) -> str:
@@ -64,7 +63,7 @@ def _rows(one: Finding) -> str:
 
 def _total(found: Findings) -> str:
     errors = len(found.of(ERROR))
-    rows = sum(number or 0 for number in found.sets.values())
+    rows = sum(one.rows for one in found.sets.values())
     sets = f"{len(found.sets)} set{'s' * (len(found.sets) != 1)}, {rows:,} rows"
     return f"{sets}: {errors} errors, {len(found) - errors} warnings"
 
@@ -74,7 +73,10 @@ def as_json(found: Findings, fail_on: str = ERROR) -> str:
     return json.dumps(
         {
             "w2s_data": __version__,
-            "sets": found.sets,
+            "sets": {
+                name: {"rows": one.rows, "dropped": len(one.dropped), "fails": one.fails}
+                for name, one in found.sets.items()
+            },
             "skipped": found.skipped,
             "findings": [
                 {
@@ -126,7 +128,6 @@ def sarif(found: Findings, fail_on: str = ERROR) -> str:
     driver = {
         "name": "w2s-data",
         "version": __version__,
-        "informationUri": README,
         "rules": [
             {
                 "id": code,
