@@ -32,6 +32,7 @@ NAMED = {
     "share": ("share", False),
     "score": ("score", False),
 }
+SMALLEST = 1e-290  # of the sum: by a smaller one a budget cannot be divided
 NO_COPY, ZERO = "weights: no copy in the budget", "weights: weight 0"
 
 
@@ -116,7 +117,7 @@ def copies(
         database.executemany("INSERT INTO item (rank, weight) VALUES (?, ?)", ranked())
         if not database.execute("SELECT 1 FROM item").fetchone():
             return
-        if not total:
+        if total < _units(SMALLEST):
             raise W2SError("weights: no row has a positive weight; nothing is left to train on")
         drawn = _Drawn(total, positive if budget is None else budget, seed)
         hashed = database.execute("SELECT place, weight FROM item ORDER BY rank, weight")
