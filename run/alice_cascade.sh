@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Cascade Alice: each model supervises the next larger one on its own part of train_2.
+#
+#   bash run/alice_cascade.sh                     # three bundled sizes, after run/alice.sh or alone
+#   MODELS="Qwen/Qwen2.5-1.5B Qwen/Qwen2.5-3B Qwen/Qwen2.5-7B" TASK=gsm8k SOURCE=hub SAMPLES=100 \
+#     BACKEND=vllm OUT=runs/qwen bash run/alice_cascade.sh
+#
+# Any number of MODELS, the weakest first. Floor and ceiling are taken from OUT where run/alice.sh
+# has left them, and made otherwise. Variables and TRAIN=no are those of run/alice.sh.
+set -euo pipefail
+
+task=${TASK:-math} source=${SOURCE:-bundled} backend=${BACKEND:-hf}
+read -ra models <<<"${MODELS:-bundled/weak bundled/middle bundled/strong}"
+seeds=${SEEDS:-1 2 3}
+out=${OUT:-runs/alice}
+limit=${LIMIT-$([[ $source == bundled ]] && echo 500)}
+samples=${SAMPLES:-20}
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+w2s=$(realpath "$(command -v "${W2S:-w2s-data}")")
+[[ ${TRAIN:-} == no ]] || llamafactory=$(realpath "$(command -v "${TRAIN:-llamafactory-cli}")")
+levels=$((${#models[@]} - 1))
+mkdir -p "$out"
+cd "$out"
+
+build() {
+    "$w2s" build --task "$task" --source "$source" ${limit:+--limit "$limit"} --seed "$seed" \
+        --store ../responses.sqlite "$@"
+}
+train() {
+    echo "training $1"
+    "$llamafactory" train "factory_configs/$1.yaml" "seed=$seed" ${EPOCHS:+"num_train_epochs=$EPOCHS"} \
+        >"$1.log" 2>&1 || { tail -n 20 "$1.log"; exit 1; }
+}
+# How well the model $2 does on test, under the name $1.
+examine() {
+    "$w2s" sample --task "$task" --source "$source" --split test ${limit:+--limit "$limit"} \
+        --store ../responses.sqlite --model "$2" --out "$1.test.jsonl" --quiet
+    "$w2s" score "$1.test.jsonl" --task "$task" --source "$source" --json \
+        --out "$1.verdicts.jsonl" >"$1.score.json"
+}
+
+for seed in $seeds; do
+    mkdir -p "seed-$seed"
+    cd "seed-$seed"
+
+    # The weakest model learns from train_1: the floor.
+    if [[ ! -e floor.score.json ]]; then
+        build --method alice --stage cot --name floor --role "teacher=$backend:${models[0]}"
+        if [[ ${TRAIN:-} == no ]]; then
+            echo "train on this one, then run this again with TRAIN=llamafactory-cli"
+            cd ..
+            continue
+        fi
+        train floor
+        examine floor "$backend:${models[0]}+saves/floor"
+    fi
+
+    # Level k: model k, taught before, supervises model k + 1 on the k-th part of train_2.
+    teacher=$backend:${models[0]}+saves/floor
+    for ((k = 1; k <= levels; k++)); do
+        name=cascade_$k
+        build --method alice --stage sft --part "$k/$levels" --set n="$samples" --name "$name" \
+            --role "teacher=$teacher" --student "$backend:${models[k]}" \
+            ${SUMMARIZER:+--role "summarizer=$SUMMARIZER"}
+        train "$name"
+        teacher=$backend:${models[k]}+saves/$name
+        examine "$name" "$teacher"
+    done
+
+    # The strongest model on the ground truth of train_2: the ceiling.
+    if [[ ! -e ceiling.score.json ]]; then
+        build --method baselines --stage ceiling --name ceiling --strong "hf:${models[levels]}"
+        train ceiling
+        examine ceiling "$backend:${models[levels]}+saves/ceiling"
+    fi
+    cd ..
+done
+
+[[ ${TRAIN:-} == no ]] && exit
+names=(floor)
+for name in w2s_qa w2s_cot alice alice_dpo; do
+    for seed in seed-*; do
+        [[ -e $seed/$name.score.json ]] || continue 2
+    done
+    names+=("$name")
+done
+for ((k = 1; k <= levels; k++)); do names+=("cascade_$k"); done
+python3 "$root/run/results.py" . "${names[@]}" ceiling | tee table.md

@@ -1,0 +1,37 @@
+"""Round 4: the student's final response, fit to be learnt or dropped with the reason."""
+
+from __future__ import annotations
+
+import re
+
+from w2s_data.methods.alice.replies import Reply, read, without
+from w2s_data.rows import Row, drop, keep
+from w2s_data.tasks import Task
+
+_REFUSES = re.compile(
+    r"(?i)\bI(?: am|'m) (?:sorry|unable|not able)\b|\bI (?:can(?:no|')t|won't|will not)\b"
+    r"|\bas an AI\b"
+)
+_OTHERS = re.compile(
+    r"(?i)\b(?:other|another|weaker|previous|earlier|first|given)"
+    r" (?:model|person|solver|solution|attempt|try|answer|response)s?\b|\b(?:teacher|student)s?\b"
+)
+
+
+def final(row: Row, task: Task) -> Row:
+    (sample,) = row["final"]
+    reply = read(sample, row, task)
+    row = without(row, "final") | {"label": "new", "answer": reply.answer}
+    wrong = reply.fault or _unfit(reply, row["question"])
+    if wrong:
+        return drop(row, f"final: {wrong}")
+    return keep(row, {"response": reply.text, "label": "new", "entropy": row["entropy"]})
+
+
+def _unfit(reply: Reply, question: str) -> str:
+    """Why a final response cannot be learnt as an answer to the question alone."""
+    if _REFUSES.search(reply.text):
+        return "refuses"
+    if any(mark.group() not in question for mark in _OTHERS.finditer(reply.text)):
+        return "talks about another answer"
+    return "" if reply.formatted else "no answer in the format"

@@ -1,0 +1,113 @@
+"""Round 1: the teacher's samples in clusters, and when enough of them are drawn."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from w2s_data.methods.alice.replies import Reply, read, without
+from w2s_data.rows import Row, digest, drop, keep, rng
+from w2s_data.steps.cluster import Clusters, Rule, by_answer, by_meaning
+from w2s_data.steps.sample import Sampler
+from w2s_data.tasks import Task
+from w2s_data.tasks.choice import listed
+
+SIMULATIONS = 100
+ATTEMPTS = 10  # clusters that a summarizer is shown
+
+
+class Cut(NamedTuple):
+    """How samples are clustered."""
+
+    task: Task
+    rule: Rule
+    threshold: float
+    embed: Callable[[Any], Any] | None
+
+    def __call__(self, replies: list[Reply]) -> Clusters:
+        if self.embed is None:
+            return by_answer([None if r.fault else r.answer for r in replies], self.rule)
+        texts = [None if r.fault else r.text for r in replies]
+        return by_meaning(texts, self.embed, self.threshold, self.rule)
+
+
+def sampling(
+    teacher: Sampler, n: int, temperature: float, top_p: float
+) -> Callable[[Iterable[Row]], Iterator[Row]]:
+    return lambda rows: teacher(rows, "samples", n=n, temperature=temperature, top_p=top_p)
+
+
+def decided(row: Row, cut: Cut, n: int, risk: float, seed: int) -> Row:
+    """`row`, marked when the remaining samples will hardly change what becomes of it.
+
+    They are drawn from the posterior of the cluster shares (a Dirichlet of the counts, and 1 for a
+    cluster not seen yet; unreadable samples count as they are), SIMULATIONS times.
+    """
+    if row.get("decided"):
+        return row
+    found = cut([read(sample, row, cut.task) for sample in row["samples"]])
+    sizes = [len(group) for group in found.groups] + [1] * found.singletons
+    silent = len(row["samples"]) - sum(sizes)
+    drawn = rng(seed, row["id"], f"stop {len(row['samples'])}")
+    left = n - len(row["samples"])
+    changed = sum(_changed(sizes, silent, left, drawn) for _ in range(SIMULATIONS))
+    return row | {"decided": changed <= risk * SIMULATIONS}
+
+
+def _changed(sizes: list[int], silent: int, left: int, drawn: Any) -> bool:
+    weights = [drawn.gammavariate(size, 1) for size in (*sizes, 1)]
+    weights.append(drawn.gammavariate(silent, 1) if silent else 0.0)
+    more = Counter(drawn.choices(range(len(weights)), weights, k=left))
+    after = [size + more[i] for i, size in enumerate((*sizes, 0))]
+    return _outcome(sizes) != _outcome(after) or after[0] != max(after)
+
+
+def _outcome(sizes: list[int]) -> int:
+    """No cluster, one, or several."""
+    return min(2, sum(size > 1 for size in sizes))
+
+
+def clustered_row(row: Row, cut: Cut, count: Counter[str]) -> Row:
+    """`row` with the teacher's answer, one attempt of each cluster and the entropy; ended when
+    there is no cluster, or but one."""
+    replies = [read(sample, row, cut.task) for sample in row["samples"]]
+    found = cut(replies)
+    faults = Counter(
+        f"left out: {r.fault or 'no answer'}" for r in replies if r.fault or not r.answer
+    )
+    count.update(faults | Counter(questions=1, asked=len(replies), singletons=found.singletons))
+    row = without(row, "samples") | {"entropy": found.entropy, "clusters": len(found.groups)}
+    if not found.groups:
+        return drop(row, "teacher: no two samples agree")
+    leads = [_lead(replies, group) for group in found.groups]
+    row |= {"teacher": leads[0].text, "teacher_answer": leads[0].answer}
+    if not leads[0].formatted:
+        return drop(row, "teacher: no answer in the format")
+    if len(leads) == 1:
+        return original(row)
+    attempts = [lead.text for lead in leads[:ATTEMPTS]]
+    return row | {"attempts": attempts, "answers": [lead.answer for lead in leads[:ATTEMPTS]]}
+
+
+def _lead(replies: list[Reply], group: tuple[int, ...]) -> Reply:
+    """The cluster's first sample in the task's format, or its first."""
+    formatted = (replies[i] for i in group if replies[i].formatted)
+    return next(formatted, replies[group[0]])
+
+
+def original(row: Row) -> Row:
+    ending = {"response": row["teacher"], "label": "original", "entropy": row["entropy"]}
+    return keep(row | {"label": "original"}, ending)
+
+
+def sure(rows: Iterable[Row], shots: int, seed: int) -> list[tuple[str, str, str]]:
+    """(id, question, answer) of `shots` questions of which the teacher is sure, and a spare."""
+    if not shots:
+        return []
+    sure = (row for row in rows if row.get("label") == "original")
+    drawn = heapq.nsmallest(
+        shots + 1, sure, key=lambda row: digest("demonstration", str(seed), row["id"])
+    )
+    return [(row["id"], listed(row), row["teacher"]) for row in drawn]
