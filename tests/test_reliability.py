@@ -1,4 +1,4 @@
-"""Reliability-Aware Alignment over recorded responses: what is kept, weighed or dropped, and why."""
+"""Reliability-Aware Alignment over recorded responses: what is kept, weighed, dropped, and why."""
 
 import json
 import math
