@@ -11,6 +11,7 @@ from typing import IO, Any
 import jsonlines
 
 from w2s_data import card, factory, methods, recipe
+from w2s_data.answers import remember
 from w2s_data.backends.checkpoint import checkpoint
 from w2s_data.errors import W2SError, out_of_range, unknown
 from w2s_data.inputs import Models, Questions
@@ -89,6 +90,7 @@ def build(
     with (
         contextlib.nullcontext() if dry_run else _alone(Path(out), name),
         Store(_store(store, dry_run)) as opened,
+        remember(opened.memo),
     ):
         samplers = {
             role: models.sampler(role, questions.task, opened, seed=seed, dry_run=dry_run)

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from w2s_data.answers import equal, prove
+from w2s_data.answers import equal, prove, remember
 from w2s_data.answers.nodes import func, num, var
 from w2s_data.answers.parse import parse
+from w2s_data.store import Store
 
 pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
 
@@ -153,11 +154,28 @@ def test_importing_the_engine_loads_no_sympy_and_starts_no_process() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_proofs_can_be_kept_in_a_mapping_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept: dict[str, str] = {}
-    monkeypatch.setattr(prove, "_known", kept)
-    assert prove.zero(parse("\\sqrt[3]{x}")[0], parse("x^{1/3}")[0])["kind"] == "equal"
-    assert len(kept) <= 1
+def test_proofs_are_kept_in_the_store_and_timeouts_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    replies = {"proved": {"kind": "equal", "why": "expand"}, "hard": {"kind": "timeout"}}
+
+    def reply(question: dict[str, str]) -> dict[str, str]:
+        asked.append(question["op"])
+        return replies[question["op"]]
+
+    monkeypatch.setattr(prove, "_asked", reply)
+    for _ in range(2):
+        monkeypatch.setattr(prove, "_known", {})
+        with Store(tmp_path / "store.sqlite") as store, remember(store.memo):
+            for op in ("proved", "hard", "proved"):
+                assert prove.ask({"op": op}) == replies[op]
+    assert asked == ["proved", "hard", "hard"]
+    with Store(tmp_path / "store.sqlite") as store, remember(store.memo):
+        work = threading.Thread(target=lambda: prove.ask({"op": "hard"}))
+        work.start()
+        work.join()
+    assert asked[3:] == ["hard"]
 
 
 def test_hostile_answers_are_decided_in_time() -> None:

@@ -6,6 +6,7 @@ from w2s_data.answers.classes import Classes, Vote, classes, vote
 from w2s_data.answers.equal import Verdict, equal
 from w2s_data.answers.extract import RULES, Extracted, extract, rules
 from w2s_data.answers.policy import DEFAULT, POLICIES, PUBLISHED, Policy, describe
+from w2s_data.answers.prove import remember
 
 __all__ = [
     "DEFAULT",
@@ -23,6 +24,7 @@ __all__ = [
     "equal",
     "equal_many",
     "extract",
+    "remember",
     "rules",
     "vote",
 ]

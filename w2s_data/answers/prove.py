@@ -8,7 +8,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from w2s_data.answers.nodes import Node
@@ -24,6 +24,7 @@ _LARGEST_EXPONENT = 100_000
 _SLOW = 0.25
 
 Reply = dict[str, str]
+Memo = Callable[[str, Callable[[], str]], str]
 _POOLS: dict[int, Pool] = {}
 
 
@@ -79,34 +80,57 @@ def over() -> bool:
     return getattr(_budget, "ends", None) is not None and time.thread_time() > _budget.work_ends
 
 
-_known: MutableMapping[str, str] = {}
+_known: dict[str, str] = {}
 _MAX_KNOWN = 100_000
+_NO_PROOF = ("timeout", "crashed", "memory", NOT_STARTED)
+_kept = threading.local()
 
 
-def remember(mapping: MutableMapping[str, str]) -> None:
-    """Keep proofs in `mapping` (question -> reply, both JSON), for instance one on disk.
+@contextlib.contextmanager
+def remember(memo: Memo) -> Iterator[None]:
+    """Keep the proofs of this thread through `memo`, for instance `Store.memo`, while inside.
 
-    Only proofs are kept; a timeout is tried again by the next process.
+    Replies of the symbolic engine are kept, "unproved" among them; a timeout is tried again.
     """
-    global _known
-    _known = mapping
+    before = getattr(_kept, "memo", None)
+    _kept.memo = memo
+    try:
+        yield
+    finally:
+        _kept.memo = before
 
 
 def ask(question: Reply) -> Reply:
-    """The reply of a worker: `kind` is what it found, or "timeout", "memory" or "crashed"."""
+    """The reply of a worker: `kind` is what it found, or one of _NO_PROOF."""
     name = json.dumps(question, sort_keys=True)
     if len(name) > MAX_QUESTION:
         return {"kind": "too long"}
-    if name in _known:
-        known: Reply = json.loads(_known[name])
-        return known
-    reply = _asked(question)
-    if reply["kind"] not in _NO_PROOF and len(_known) < _MAX_KNOWN:
-        _known[name] = json.dumps(reply)
+    found = _known.get(name)
+    if found is None:
+        memo = getattr(_kept, "memo", None)
+        try:
+            found = memo(f"proof {name}", lambda: _proof(question)) if memo else _proof(question)
+        except _NoProof as none:
+            return none.reply
+        if len(_known) >= _MAX_KNOWN:
+            _known.clear()
+        _known[name] = found
+    reply: Reply = json.loads(found)
     return reply
 
 
-_NO_PROOF = ("timeout", "crashed", "memory", NOT_STARTED)
+class _NoProof(Exception):
+    """A reply that is not to be kept."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+
+
+def _proof(question: Reply) -> str:
+    reply = _asked(question)
+    if reply["kind"] in _NO_PROOF:
+        raise _NoProof(reply)
+    return json.dumps(reply)
 
 
 def _asked(question: Reply) -> Reply:
