@@ -25,6 +25,7 @@ METHODS = {
     "reasoning": "w2s_data.methods.reasoning",
     "alice": "w2s_data.methods.alice",
     "complexity": "w2s_data.methods.complexity",
+    "eleuther": "w2s_data.methods.eleuther",
     "baselines": "w2s_data.methods.baselines",
     "reliability": "w2s_data.methods.reliability",
 }

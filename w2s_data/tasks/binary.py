@@ -53,11 +53,6 @@ class Entry(NamedTuple):
     parquet: bool = False
 
 
-def words(row: Row) -> tuple[str, ...]:
-    """The row's two choices as continuations of its prompt."""
-    return tuple(f" {word}" for word in row["choices"])
-
-
 # --- one small formatter a data set -----------------------------------------------------------
 
 

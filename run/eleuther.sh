@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# EleutherAI's experiments in weak-to-strong generalization, from question to table:
+# losses, probes and strong-to-strong rounds on a binary task (https://blog.eleuther.ai/weak-to-strong/).
+#
+#   bash run/eleuther.sh                        # the bundled pair: is this solution right? On a CPU
+#   TASK=sciq SOURCE=hub WEAK=Qwen/Qwen1.5-0.5B STRONG=meta-llama/Meta-Llama-3-8B LIMIT= RATE= \
+#     OUT=runs/sciq bash run/eleuther.sh
+#
+# The probes read hidden states, so the strong model runs in this process (hf:). It needs the extras
+# hf, train and probe. SYSTEMS and S2S (the number of rounds) choose what is trained.
+set -euo pipefail
+
+task=${TASK:-math_right} source=${SOURCE:-bundled}
+weak_base=${WEAK:-bundled/weak} strong_base=${STRONG:-bundled/strong}
+seeds=${SEEDS:-1 2 3} s2s=${S2S:-2}
+systems=${SYSTEMS:-window logconf entropy knn_relabel knn_filter logreg_relabel logreg_filter topo_relabel topo_filter}
+out=${OUT:-runs/eleuther}
+# Questions of train_1 for the weak model, of train_2, and rows trained on in all (copies of them).
+bundled() { if [[ $source == bundled ]]; then echo "$1"; fi; }
+weak_limit=${WEAK_LIMIT-$(bundled 700)} limit=${LIMIT-$(bundled 600)} copies=${COPIES-$limit}
+weak_rate=${WEAK_RATE-$(bundled 2e-3)} rate=${RATE-$(bundled 5e-3)} epochs=${EPOCHS-}
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+w2s=$(realpath "$(command -v "${W2S:-w2s-data}")")
+llamafactory=$(realpath "$(command -v "${TRAIN:-llamafactory-cli}")")
+python=$(dirname "$w2s")/python
+mkdir -p "$out"
+cd "$out"
+
+# The set $1 from the first $2 questions; further arguments go to build.
+build() {
+    local name=$1 first=$2
+    shift 2
+    "$w2s" build --task "$task" --source "$source" ${first:+--limit "$first"} --seed "$seed" \
+        --store ../responses.sqlite --name "$name" --quiet "$@"
+}
+# A set of soft labels by a stage of the method, each question's two rows compiled into copies.
+label() {
+    local name=$1
+    shift
+    build "$name" "$limit" --method eleuther ${copies:+--copies "$copies"} "$@"
+}
+# Train on the set $1 at the rate $2 and weigh the test questions by the model $3.
+train() {
+    echo "seed $seed: training $1"
+    "$llamafactory" train "factory_configs/$1.yaml" "seed=$seed" ${2:+"learning_rate=$2"} \
+        ${epochs:+"num_train_epochs=$epochs"} >"$1.log" 2>&1 || { tail -n 20 "$1.log"; exit 1; }
+    "$w2s" soft --task "$task" --source "$source" --split test --quiet \
+        --store ../responses.sqlite --model "hf:$3+saves/$1" --out "$1.soft.jsonl"
+}
+
+for seed in $seeds; do
+    mkdir -p "seed-$seed"
+    cd "seed-$seed"
+    weak=hf:$weak_base+saves/floor
+    student=hf:$strong_base+saves/xent
+
+    # The weak model learns from the ground truth of train_1; the strong ceiling from train_2's.
+    build floor "$weak_limit" --method baselines --stage floor --weak "hf:$weak_base"
+    train floor "$weak_rate" "$weak_base"
+    build ceiling "$limit" --method baselines --stage ceiling --strong "hf:$strong_base"
+    train ceiling "$rate" "$strong_base"
+
+    # The strong model learns the weak model's soft labels.
+    label xent --stage xent --weak "$weak" --strong "hf:$strong_base"
+    train xent "$rate" "$strong_base"
+
+    # Other losses, the student above standing frozen for the one in training; probes, fitted on
+    # weak labels over the base's hidden states.
+    for system in $systems; do
+        case $system in
+        *_relabel | *_filter)
+            label "$system" --stage probe --set "probe=${system%_*}" --set "use=${system#*_}" \
+                --weak "$weak" --strong "hf:$strong_base"
+            ;;
+        *) label "$system" --stage "$system" --weak "$weak" --student "$student" \
+            --role "strong=hf:$strong_base" ;;
+        esac
+        train "$system" "$rate" "$strong_base"
+    done
+
+    # Strong to strong: the predictions of one round are the labels of the next.
+    for ((round = 1; round <= s2s; round++)); do
+        label "s2s_$round" --stage s2s --student "$student" --strong "hf:$strong_base"
+        train "s2s_$round" "$rate" "$strong_base"
+        student=hf:$strong_base+saves/s2s_$round
+    done
+    cd ..
+done
+
+# shellcheck disable=SC2046,SC2086
+"$python" "$root/run/eleuther_results.py" . "$task" "$source" floor xent $systems \
+    $(for ((round = 1; round <= s2s; round++)); do echo "s2s_$round"; done) ceiling | tee table.md
