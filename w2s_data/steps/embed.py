@@ -35,8 +35,10 @@ def embedder(model: str = PACKAGED, batch_size: int = 64) -> Callable[[Sequence[
 
 
 def _load(model: str) -> Any:
+    import transformers
     from sentence_transformers import SentenceTransformer
 
+    transformers.utils.logging.disable_progress_bar()
     try:
         return SentenceTransformer(_place(model))
     except (OSError, ValueError) as error:
