@@ -384,10 +384,10 @@ def test_the_weaker_model_is_wrong_in_its_way():
 def test_severity_is_chosen_apart_from_the_outcome():
     def weak(row, i):
         right = solution(row["id"])
-        steps = right.count("= ")
-        bad = right
-        for _ in range(1 + i * (steps - 1) // 2):  # one step wrong, then more, then all
-            bad = bad.replace("= ", "=  770 +", 1)
+        first, *rest = right.split("= ")
+        broken_steps = 1 + i * (len(rest) - 1) // 2  # one, then more, then all
+        signs = ["= 770 + "] * broken_steps + ["= "] * (len(rest) - broken_steps)
+        bad = first + "".join(sign + text for sign, text in zip(signs, rest))
         return bad.replace("The answer is: ", "The answer is: 99")
 
     sets = {

@@ -16,8 +16,10 @@ wrong steps compare within one measure only.
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -29,9 +31,21 @@ _MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", r
 _PLAIN = re.compile(
     r"[\d(](?:[\d ()*/+×÷%$-]|[.,](?=\d)){0,200}(?:= ?[-$]{0,2}\d(?:\d|[.,](?=\d)){0,30}%? ?)+"
 )
-_MOD = re.compile(r"\s*(\d{1,30})\s*\\bmod\s*(\d{1,30})\s*")
+_SIMPLE = re.compile(r"\s*(\d{1,15})\s*([-+*/]|\\times|\\cdot|\\div|\\bmod)\s*(\d{1,15})\s*")
 _LETTER = re.compile(r"(?<![\\A-Za-z])[A-Za-z]")
 _DECIMAL = re.compile(r"\d\.\d")
+
+
+_OPERATE: dict[str, Callable[[int, int], int | Fraction]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    r"\times": operator.mul,
+    r"\cdot": operator.mul,
+    "/": Fraction,
+    r"\div": Fraction,
+    r"\bmod": operator.mod,
+}
 
 
 class Severity(NamedTuple):
@@ -111,8 +125,12 @@ def _same(a: str, b: str) -> bool:
 
 
 def _valued(side: str) -> str:
-    r"""The side; the remainder in place of `17 \bmod 5`, which the answer engine does not read."""
-    match = _MOD.fullmatch(side)
-    if match and int(match[2]):
-        return str(int(match[1]) % int(match[2]))
-    return side
+    r"""The side, or the value of a plain `12 + 5`: most sides are such, and the answer engine does
+    not read `17 \bmod 5`."""
+    match = _SIMPLE.fullmatch(side)
+    if not match:
+        return side
+    x, sign, y = int(match[1]), match[2], int(match[3])
+    if sign in ("/", r"\div", r"\bmod") and not y:
+        return side
+    return str(_OPERATE[sign](x, y))

@@ -30,11 +30,17 @@ from w2s_data.methods.complexity import published
 from w2s_data.methods.complexity.decompose import decomposed, hard
 from w2s_data.methods.complexity.mixing import Kind, Unit, mixed
 from w2s_data.methods.complexity.paraphrase import paraphrased
-from w2s_data.methods.complexity.solutions import judged, measured, rewritten, sampled, solution
+from w2s_data.methods.complexity.solutions import (
+    judged,
+    measured,
+    rewritten,
+    sampled,
+    solution,
+    told,
+)
 from w2s_data.methods.complexity.teaching import Teaching, bare, is_easy, place, prompt_like
 from w2s_data.rows import Row, drop, keep
 from w2s_data.steps.sample import Sampler
-from w2s_data.steps.stepwise import severity as severity_of
 
 Paired = Literal["full", "sub", "both"]
 Difficulty = Literal["level", "subject", "length"]
@@ -271,7 +277,7 @@ def _paired(row: Row, kind: Paired) -> Row:
 
 
 def _pair(row: Row, item: Row) -> Row:
-    right, wrong = item["right"], item["wrong"]
+    right, wrong = item["right"], told(item["wrong"])
     story = {name: wrong[name] for name in ("measure", "wrong_steps", "steps")}
     return (
         place(row, item)
@@ -306,12 +312,15 @@ def _from_published(rows: Iterable[Row], path: str) -> Iterator[Row]:
 
 
 def _solved(entry: Row, like: Row) -> Row:
-    found = severity_of(entry["rejected"], entry["chosen"])
     return {
         "question": entry["task"],
         "prompt": prompt_like(like, entry["task"]),
         "right": solution(entry["chosen"], "published"),
-        "wrong": solution(entry["rejected"], "published", found),
+        "wrong": {
+            "response": entry["rejected"],
+            "origin": "published",
+            "against": entry["chosen"],
+        },
     }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from w2s_data.errors import W2SError
 from w2s_data.io import Spool
+from w2s_data.methods.complexity.solutions import told
 from w2s_data.methods.complexity.teaching import bare, place
 from w2s_data.rows import Row, drop, keep
 from w2s_data.steps import mix
@@ -146,7 +147,7 @@ def _ending(row: Row, item: Row, choice: int) -> Row | None:
     if choice == mix.NONE:
         return None
     side = "right" if choice == mix.RIGHT else "wrong"
-    return {"prompt": item["prompt"], "outcome": side} | place(row, item) | item[side]
+    return {"prompt": item["prompt"], "outcome": side} | place(row, item) | told(item[side])
 
 
 def _note_rates(notes: dict[str, Any], kind: Kind, drawn: Plan, budget: int, unit: Unit) -> None:

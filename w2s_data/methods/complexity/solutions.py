@@ -173,6 +173,14 @@ def solution(text: str, origin: str, found: Severity | None = None) -> Row:
     }
 
 
+def told(solved: Row) -> Row:
+    """The solution, its severity measured now if that has waited until it is taken."""
+    if "against" not in solved:
+        return solved
+    found = severity(solved["response"], solved["against"])
+    return solution(solved["response"], solved["origin"], found)
+
+
 def measured(rows: Iterable[Row], how: Teaching) -> Iterator[Row]:
     """One wrong solution an item, the mildest, the gravest or any, with its severity."""
 
