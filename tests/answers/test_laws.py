@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import tempfile
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from w2s_data.answers import RULES, canonical, classes, equal, extract, vote
+import w2s_data.answers as answers_package
+from w2s_data.answers import PUBLISHED, RULES, canonical, classes, equal, extract, vote
 
 SLOW = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -120,3 +124,56 @@ def test_keys_and_verdicts_agree_with_known_values(
 def test_extract_never_raises(rule: str, text: str) -> None:
     found = extract(rule, text)
     assert found is None or (found.answer and 0 <= found.start <= found.end <= len(text))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.one_of(st.none(), ANSWERS), max_size=4), st.sampled_from([None, PUBLISHED]))
+def test_classes_and_votes_never_raise_and_account_for_every_answer(
+    answers: list[str | None], compat: str | None
+) -> None:
+    found = classes(answers, compat=compat)
+    placed = sorted(index for group in found.groups for index in group)
+    keyed = [i for i, a in enumerate(answers) if a is not None and (compat or canonical(a))]
+    assert placed == keyed
+    votes = vote(answers, compat=compat)
+    assert votes.n == len(answers)
+    assert 0 <= votes.confidence <= votes.confidence_parsed <= 1
+
+
+CALLS = (
+    "__import__('pathlib').Path({0!r}).touch()",
+    "open({0!r}, 'w')",
+    "exec('''open({0!r}, 'w')''')",
+)
+FRAMES = ("{}", "\\boxed{{{}}}", "$[{} for x in (1,)]$", "f({})+1", "\\text{{{}}}", "{{{}}}.pop()")
+
+
+@SLOW
+@given(st.sampled_from(CALLS), st.sampled_from(FRAMES), ANSWERS, st.booleans())
+def test_no_input_is_evaluated(call: str, frame: str, other: str, proof: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "made"
+        answer = frame.format(call.format(str(made)))
+        if proof:
+            answer = f"\\int_0^1 {answer} dx"
+        equal(answer, other)
+        canonical(answer)
+        classes([answer, other])
+        for rule in RULES:
+            extract(rule, f"The answer is: {answer}")
+        assert not made.exists()
+
+
+def test_nothing_that_evaluates_text_is_called() -> None:
+    """No eval, exec, compile, sympify or parser of sympy's, nor `import` by a name at run time."""
+    banned = {"eval", "exec", "compile", "sympify", "S", "parse_expr", "parse_latex", "lambdify"}
+    found = []
+    for path in Path(answers_package.__file__ or "").parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                function = node.func
+                plain = isinstance(function, ast.Name) and function.id in banned | {"__import__"}
+                other = isinstance(function, ast.Attribute) and function.attr in banned
+                if plain or (other and ast.unparse(function) != "re.compile"):
+                    found.append((path.name, ast.unparse(node)))
+    assert found == []
