@@ -12,7 +12,8 @@ if [[ ${VLLM:-yes} == yes ]]; then
     bash run/install_vllm.sh .venv-vllm
     export W2S_VLLM_PYTHON=$root/.venv-vllm/bin/python
 fi
-export PATH="${VENV:-$root/.venv}/bin:$PATH" OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
+CHROMIUM=$(bash run/chromium.sh) || true # without one, the report's page is not opened
+export CHROMIUM PATH="${VENV:-$root/.venv}/bin:$PATH" OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 ruff check .
 ruff format --check .
 mypy
