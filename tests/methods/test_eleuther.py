@@ -1,0 +1,261 @@
+"""The eleuther method: soft labels, and what losses, probes and rounds make of them."""
+
+import json
+import math
+import statistics
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from w2s_data import methods, soft, tasks
+from w2s_data.build import build
+from w2s_data.errors import W2SError
+from w2s_data.inputs import Models, Questions
+from w2s_data.io import write_rows
+from w2s_data.methods import eleuther
+from w2s_data.steps.sample import Sampler
+from w2s_data.store import Store
+
+P = st.lists(st.floats(0.01, 0.99), min_size=2, max_size=30)
+
+
+def rows(count):
+    return [
+        {"id": str(i), "task": "t", "question": "q", "prompt": f"p{i}", "choices": ["yes", "no"]}
+        for i in range(count)
+    ]
+
+
+class Told:
+    """A model whose p(true) is known."""
+
+    dry_run = False
+
+    def __init__(self, values):
+        self.values = values
+
+    def weigh(self, rows, into, choices):
+        for row, p in zip(rows, self.values):
+            assert choices(row) == (" yes", " no")
+            pair = [{"logprob": math.log(p) - 3}, {"logprob": math.log(1 - p) - 3}]
+            yield row | {into: pair}
+
+
+def labels(ended):
+    """p by id of the rows that are kept; the endings are the two choices with their weights."""
+    found = {}
+    for row in ended:
+        if "endings" in row:
+            yes, no = row["endings"]
+            assert (yes["response"], no["response"]) == (" yes", " no")
+            assert yes["weight"] == pytest.approx(1 - no["weight"])
+            found[int(row["id"])] = yes["weight"]
+        else:
+            assert row["dropped"]
+    return found
+
+
+@given(P)
+def test_a_soft_label_is_two_weighted_rows(weak):
+    found = labels(eleuther.soft_labels(rows(len(weak)), weak=Told(weak)))
+    assert list(found.values()) == pytest.approx(weak)
+    again = labels(eleuther.next_labels(rows(len(weak)), student=Told(weak)))
+    assert again == found
+
+
+@given(P, st.data())
+def test_the_window_holds_what_the_student_is_unsure_of(weak, data):
+    student = data.draw(st.lists(st.floats(0.01, 0.99), min_size=len(weak), max_size=len(weak)))
+    radius = data.draw(st.sampled_from(["midweak", "0.15", "0.5"]))
+    found = labels(
+        eleuther.window(
+            rows(len(weak)), weak=Told(weak), student=Told(student), notes={}, radius=radius
+        )
+    )
+    middle = statistics.median(max(p, 1 - p) for p in weak)
+    limit = middle if radius == "midweak" else 0.5 + float(radius)
+    sure = [max(p, 1 - p) for p in student]
+    for i, p in enumerate(weak):
+        if abs(sure[i] - limit) > 1e-9:
+            assert (i in found) == (sure[i] < limit)
+        if i in found:
+            assert found[i] == pytest.approx(p)
+
+
+@pytest.mark.parametrize("radius", ["0", "0.6", "-1", "wide", "nan"])
+def test_a_radius_out_of_range(radius):
+    with pytest.raises(W2SError, match="radius must be midweak or a number"):
+        list(
+            eleuther.window(rows(1), weak=Told([0.5]), student=Told([0.5]), notes={}, radius=radius)
+        )
+
+
+@given(P, st.data(), st.sampled_from([0.0, 0.3, 1.0]))
+def test_logconf_and_entropy_mix_labels(weak, data, alpha):
+    """The target of the in-loop loss, with the whole set as its batch."""
+    student = data.draw(st.lists(st.floats(0.01, 0.99), min_size=len(weak), max_size=len(weak)))
+    told = {"weak": Told(weak), "student": Told(student), "alpha": alpha}
+    found = labels(eleuther.log_confidence(rows(len(weak)), notes={}, **told))
+    false = 1 - np.array(student)
+    threshold = np.quantile(false, np.mean(weak))
+    for i, p in enumerate(weak):
+        if abs(false[i] - threshold) > 1e-6:
+            hard = float(false[i] < threshold)
+            assert found[i] == pytest.approx((1 - alpha) * p + alpha * hard)
+    mixed = labels(eleuther.entropy(rows(len(weak)), **told))
+    expected = [(1 - alpha) * p + alpha * q for p, q in zip(weak, student)]
+    assert list(mixed.values()) == pytest.approx(expected)
+
+
+def test_weights_far_apart_and_absent():
+    assert eleuther.p_true([{"logprob": -1000.0}, {"logprob": -1.0}]) < 1e-300
+    assert eleuther.p_true([{"logprob": -math.inf}, {"logprob": -1.0}]) < 1e-300
+    assert eleuther.p_true([{"logprob": -math.inf}, {"logprob": -math.inf}]) == 0.5
+    assert eleuther.p_true([{}, {}]) == 0.5
+
+
+def test_a_task_without_two_choices_is_refused():
+    row = {"id": "7", "task": "math", "question": "q", "prompt": "p"}
+    with pytest.raises(W2SError, match="question '7' has no two choices"):
+        eleuther.words(row)
+
+
+def test_every_stage_compiles_its_weights_for_the_strong_model():
+    for stage in methods.load("eleuther").STAGES.values():
+        assert (stage.weights, stage.trains, stage.trained) == ("column:weight", "sft", "strong")
+        assert not methods.sees_gold(stage)
+
+
+@pytest.fixture
+def questions(tmp_path):
+    """Questions of two kinds that the tiny model's states tell apart by their last letter."""
+    asked = [
+        {"id": str(i), "question": f"number {i} {'ab'[i % 2] * 6}", "answer": ["yes", "no"][i % 2]}
+        for i in range(24)
+    ]
+    write_rows(tmp_path / "q.jsonl", asked)
+    return Questions(tasks.get("boolq"), "train_2", "file", str(tmp_path / "q.jsonl"))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"use": "relabel"}, {"use": "filter"}, {"use": "both", "probe": "logreg"}]
+)
+def test_a_build_by_a_probe(questions, tmp_path, monkeypatch, settings):
+    """Bundled models, real hidden states; built again it asks nothing and is byte-identical."""
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    models = Models({"weak": "hf:bundled/weak", "strong": "hf:bundled/weak"})
+    how = {"method": "eleuther", "stage": "probe", "settings": {"k": 5, **settings}}
+    summary = build(questions, models, name="p", **how)
+    dropped = 2 if settings["use"] != "relabel" else 0
+    assert summary.questions == 24
+    assert summary.kept + sum(summary.dropped.values()) == 24
+    assert sum(n for reason, n in summary.dropped.items() if "disagrees" in reason) == dropped
+    assert summary.notes["probe"]["kept"] == 24 - dropped
+    before = (tmp_path / "data/p.jsonl").read_bytes()
+    again = build(questions, models, name="p", **how)
+    assert [(each.asked, each.stored) for each in again.rounds] == [(48, 48)]
+    assert (tmp_path / "data/p.jsonl").read_bytes() == before
+    manifest = json.loads((tmp_path / "data/p.manifest.json").read_text("utf-8"))
+    assert manifest["gold_seen"] is False
+
+
+def test_a_dry_run_reads_no_states(questions, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    models = Models({"weak": "hf:bundled/weak", "strong": "hf:bundled/weak"})
+    summary = build(questions, models, method="eleuther", stage="probe", dry_run=True)
+    assert [each.asked for each in summary.rounds] == [48]
+    assert not list(tmp_path.rglob("*.npy"))
+
+
+def reference_auroc(p, truth):
+    pairs = [(a, b) for a, t in zip(p, truth) if t for b, s in zip(p, truth) if not s]
+    return statistics.fmean((a > b) + (a == b) / 2 for a, b in pairs)
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.1, 0.5, 0.7, 0.9]), st.booleans()), min_size=2))
+def test_auroc_counts_pairs(pairs):
+    p, truth = zip(*pairs)
+    run = soft.Run(p, truth)
+    everything = np.arange(len(p))
+    assert run.accuracy(everything) == statistics.fmean((a > 0.5) == t for a, t in pairs)
+    if len(set(truth)) == 2:
+        assert run.auroc(everything) == pytest.approx(reference_auroc(p, truth))
+    else:
+        assert math.isnan(run.auroc(everything))
+
+
+def files(tmp_path, name, sharpness, seeds=3, count=200):
+    """Soft labels that tell the truth the better the sharper they are."""
+    found = []
+    for seed in range(seeds):
+        rng = np.random.default_rng([seed, int(10 * sharpness)])
+        logits = rng.normal(size=count) + sharpness * (1 - 2 * (np.arange(count) % 2))
+        p = 1 / (1 + np.exp(-logits))
+        found.append(tmp_path / f"{name}.{seed}.jsonl")
+        write_rows(found[-1], ({"id": str(i), "p": float(x)} for i, x in enumerate(p)))
+    return found
+
+
+@pytest.fixture
+def test_split(tmp_path):
+    asked = ({"id": str(i), "question": f"q{i}", "answer": i % 2} for i in range(200))
+    write_rows(tmp_path / "q.jsonl", asked)
+    return Questions(tasks.get("boolq"), "test", "file", str(tmp_path / "q.jsonl"))
+
+
+def test_the_gap_recovered_lies_between_floor_and_ceiling(tmp_path, test_split, monkeypatch):
+    monkeypatch.setattr(soft, "DRAWS", 300)
+    floor, middle, ceiling = (files(tmp_path, str(x), x) for x in (0.3, 0.8, 1.5))
+    found = soft.soft_score(middle, test_split, floor=floor, ceiling=ceiling)
+    for measure in (found.accuracy, found.auroc, found.accuracy_gap, found.auroc_gap):
+        assert measure.low < measure.value < measure.high
+    assert 0.1 < found.accuracy_gap.value < 0.9
+    zero = soft.soft_score(floor, test_split, floor=floor, ceiling=ceiling)
+    assert tuple(zero.auroc_gap) == (0, 0, 0)
+    one = soft.soft_score(ceiling, test_split, floor=floor, ceiling=ceiling)
+    assert tuple(one.accuracy_gap) == (1, 1, 1)
+    none = soft.soft_score(middle, test_split, floor=floor, ceiling=floor)
+    assert none.accuracy_gap.value is None
+    assert soft.soft_score(middle, test_split).auroc_gap is None
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"id": "0", "p": 2}, "p must be a number in .0, 1., was: 2"),
+        ({"id": "x", "p": 0.5}, "id 'x' is no question of this split"),
+        ({"id": "0"}, "p must be a number"),
+    ],
+)
+def test_bad_files_are_named(tmp_path, test_split, row, said):
+    write_rows(tmp_path / "bad.jsonl", [row])
+    with pytest.raises(W2SError, match=rf"bad.jsonl:1: {said}"):
+        soft.soft_score([tmp_path / "bad.jsonl"], test_split)
+
+
+def test_files_must_fit_together(tmp_path, test_split):
+    one, two = files(tmp_path, "one", 1, seeds=1), files(tmp_path, "two", 1, seeds=2)
+    with pytest.raises(W2SError, match="as many files"):
+        soft.soft_score(one, test_split, floor=two, ceiling=two)
+    write_rows(tmp_path / "short.jsonl", [{"id": "1", "p": 0.5}])
+    with pytest.raises(W2SError, match="the same questions"):
+        soft.soft_score([*one, tmp_path / "short.jsonl"], test_split)
+
+
+def test_soft_writes_a_row_a_question(questions, tmp_path):
+    pytest.importorskip("torch")
+    models = Models({"model": "hf:bundled/weak"})
+    out, store = tmp_path / "soft.jsonl", tmp_path / "s.sqlite"
+    summary = soft.soft(questions, models, out=out, store=store)
+    assert summary.rows == 24
+    found = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    assert [row["id"] for row in found] == [str(i) for i in range(24)]
+    with Store(store) as opened:
+        sampler = Sampler("model", "hf:bundled/weak", questions.task, opened)
+        for row, same in zip(eleuther.labelled(questions.rows(), sampler, "p"), found):
+            assert row["p"] == same["p"]
