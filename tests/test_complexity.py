@@ -57,11 +57,11 @@ def hard():
 
 
 @cache
-def solution(row_id):
+def solution(row_id, parts=2):
     """The generator's solution of a task or subtask."""
     parent, _, part = row_id.partition("/subtask_")
     row = world.problem("train_2", int(parent.split("/")[1]))
-    row = world.subtasks(parent, 2)[int(part) - 1] if part else row
+    row = world.subtasks(parent, parts)[int(part) - 1] if part else row
     return MATH.response(row["solution"], row["answer"])
 
 
@@ -433,6 +433,33 @@ def test_a_length_is_asked_for():
     weak = Scripted(teacher)
     build(weak=weak, ask_length=True)
     assert all(prompt.startswith("Solve the problem in about ") for prompt in weak.asked)
+
+
+def test_a_task_is_broken_into_two_or_three():
+    def weak(row, i):
+        right = solution(row["id"], 3)
+        return right if i else broken(right)
+
+    rows = endings(build(complexity.preferences, parts=3, weak=Scripted(weak)))
+    assert {row["part"] for row in rows} == {"full", "subtask_1", "subtask_2", "subtask_3"}
+    with pytest.raises(W2SError, match="parts must be 0, 2 or 3, was: 1"):
+        build(parts=1)
+    with pytest.raises(W2SError, match="kind=sub needs subtasks"):
+        build(parts=0, kind="sub")
+
+
+def test_questions_of_ones_own_need_a_decomposer_for_subtasks_only():
+    gsm8k = tasks.get("gsm8k")
+    row = {"id": "1", "task": "gsm8k", "question": "What is 1 + 1?", "meta": {}, "prompt": "Q"}
+    gold = {"1": {"answer": "2", "solution": "1 + 1 = 2", "response": "1 + 1 = 2\n#### 2"}}
+    weak = Scripted(lambda row, i: f"1 + 1 = {2 + i}\n#### {2 + i}")
+    weak.task = gsm8k
+    given = {"rows": [row], "gold": gold, "weak": weak}
+    (made,) = build(complexity.preferences, **given)
+    assert made["dropped"].startswith("decomposer: none is named")
+    (made,) = build(parts=0, error_rate=0.9, **given)
+    (ending,) = made["endings"]
+    assert (ending["measure"], ending["wrong_steps"], ending["span"]) == ("arithmetic", 1, "all")
 
 
 # Pairs, and the published file

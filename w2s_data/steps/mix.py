@@ -4,7 +4,7 @@ Each task of a pool has a right solution, a wrong one, or both. `draw` takes so 
 exactly round(rate * rows) of them give their wrong solution; tasks are taken in the order of
 their ranks, hashes of their ids, so the order of the pool changes nothing. Tasks that have both
 come first: then sets of one size hold the same tasks at every rate, and what is wrong at a low
-rate is wrong at a higher one. 20 bytes a task are held in memory.
+rate is wrong at a higher one. 16 bytes a task are held in memory.
 """
 
 from __future__ import annotations

@@ -110,11 +110,12 @@ def supervision(
     of prompt and response); 0 takes as many rows as the rates allow. In the two mixed kinds the
     share `supplement` of the rows are subtasks, or paraphrases, of the full tasks in the set.
 
-    Every kind draws from the same tasks: `parts` subtasks each (0: none are made), `n` samples of
-    each at `temperature`, `shortest` to `longest` times the reference's length (`ask_length` asks
-    for that, too). Where all samples are wrong, the right solution is the reference: rewritten by
-    the `paraphraser`, or as it is. `severity` takes any wrong sample, or the one with the fewest
-    (mild) or most (grave) wrong steps; with a `weaker` model full tasks are wrong in its way.
+    Every kind draws from the same tasks (full+paraphrase from those that have one): `parts`
+    subtasks each (2 or 3; 0: none are made), `n` samples of each at `temperature`, `shortest` to
+    `longest` times the reference's length (`ask_length` asks for that, too). Where all samples are
+    wrong, the right solution is the reference: rewritten by the `paraphraser`, or as it is.
+    `severity` takes any wrong sample, or the one with the fewest (mild) or most (grave) wrong
+    steps; with a `weaker` model full tasks are wrong in its way.
     `difficulty` and `easy` as for the foundation: what is easy is left out here.
     """
     if not parts and "sub" in kind:

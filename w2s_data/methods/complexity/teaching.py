@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from w2s_data import world
-from w2s_data.errors import W2SError
+from w2s_data.errors import W2SError, out_of_range
 from w2s_data.io import Spool
 from w2s_data.rows import Row, Sample
 from w2s_data.steps.mix import tokens
@@ -42,6 +42,10 @@ class Teaching:
     easy: tuple[str, ...]
     seed: int
     faults: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        if self.parts not in (0, 2, 3):
+            raise out_of_range("parts", "0, 2 or 3", self.parts)
 
     @property
     def rule(self) -> str:
