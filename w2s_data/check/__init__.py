@@ -18,7 +18,7 @@ from w2s_data.check import trainer
 from w2s_data.check.content import Content, texts
 from w2s_data.check.copies import Copies
 from w2s_data.check.cuts import Cuts, check_model, check_template, tokenizer_of
-from w2s_data.check.entries import Entry, check_entry, entry, read_info
+from w2s_data.check.entries import Entry, can_be_named, check_entry, entry, read_info
 from w2s_data.check.findings import Finding, Findings, Place, Verdict
 from w2s_data.check.leakage import Tested
 from w2s_data.check.manifests import check_manifest, read_manifest
@@ -128,9 +128,7 @@ class _Run:
         if made.source != "file_name":
             self.found.skip(f"{made.name}: its rows lie elsewhere ({made.source})")
             return False
-        return not any(
-            one.set == made.name and one.code in ("W303", "W304", "W305") for one in self.found
-        )
+        return made.kind() is not None and can_be_named(made.name)
 
     def _held_out(self, made: Entry) -> bool:
         if self.plan:
@@ -150,10 +148,13 @@ class _Run:
                 self.tokenizer = tokenizer_of(self.model, self.found)
                 self.special = self.tokenizer and sorted(set(self.tokenizer.all_special_tokens))
             return
-        requests = [
-            {"folder": str(each.folder), "name": each.name, "stage": stages[each.name]}
-            for each in entries
-        ]
+        requests = []
+        for each in entries:
+            if any(each.columns[part] for part in ("images", "videos", "audios")):
+                self.found.skip(f"{each.name}: its images, videos and audios")
+            else:
+                request = {"folder": str(each.folder), "name": each.name}
+                requests.append(request | {"stage": stages[each.name]})
         said = trainer.ask(requests, self.values, self.model)
         if "failed" in said:
             self.found.skip(f"LLaMA-Factory's own verdict: it could not be asked: {said['failed']}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,10 +92,13 @@ class Entry:
         """The files of the set, in the order in which they are read; [] when there are none."""
         path = self.folder / str(self.target)
         if path.is_dir():
-            import os
-
             return [path / name for name in os.listdir(path)]
         return [path] if path.is_file() else []
+
+    def kind(self) -> str | None:
+        """The loader of the files; None when there are none, or not of one known type."""
+        kinds = {TYPES.get(path.suffix[1:]) for path in self.files()}
+        return kinds.pop() if len(kinds) == 1 else None
 
 
 def read_info(folder: Path, found: Findings) -> dict[str, Any] | None:
@@ -122,7 +126,7 @@ def entry(folder: Path, name: str, info: dict[str, Any], found: Findings) -> Ent
         hint = f"; near it: {', '.join(close)}" if close else ""
         found.add("W301", name, f"{name!r} is not defined in {INFO}{hint}", file=where)
         return None
-    if "," in name or name != name.strip() or not name:
+    if not can_be_named(name):
         found.add("W305", name, file=where)
     raw = info[name]
     if wrong := _not_understood(raw):
@@ -142,6 +146,11 @@ def entry(folder: Path, name: str, info: dict[str, Any], found: Findings) -> Ent
     )
     _check_keys(made, found)
     return made
+
+
+def can_be_named(name: str) -> bool:
+    """Whether a recipe can ask for the dataset."""
+    return "," not in name and name == name.strip() and name != ""
 
 
 def _not_understood(raw: Any) -> str | None:
@@ -254,7 +263,6 @@ def _check_source(made: Entry, found: Findings) -> None:
         message = f"{made.folder / str(made.target)} is not there, or empty"
         found.add("W303", made.name, message, file=made.info)
         return
-    types = {TYPES.get(path.suffix[1:]) for path in files}
-    if len(types) > 1 or None in types:
+    if made.kind() is None:
         endings = ", ".join(sorted({path.suffix or path.name for path in files}))
         found.add("W304", made.name, f"cannot load {endings}", file=made.info)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from w2s_data.check.entries import TYPES, Entry
+from w2s_data.check.entries import Entry
 from w2s_data.check.findings import Place
 from w2s_data.rows import Row
 
@@ -35,11 +35,10 @@ def load(entry: Entry, cache: str) -> Any:
     import datasets
 
     files = entry.files()
-    kind = TYPES[files[0].suffix[1:]]
     try:
         with _silent(datasets):
             table = datasets.load_dataset(
-                kind,
+                entry.kind(),
                 name=entry.raw.get("subset"),
                 data_dir=entry.raw.get("folder"),
                 data_files=[str(path) for path in files],
@@ -83,17 +82,21 @@ def count(path: Path) -> int | None:
     """How many rows a file of JSON holds by its own count; None where the loader's count is it."""
     if path.suffix not in (".json", ".jsonl"):
         return None
-    if _is_list(path):
+    if not _is_list(path):
+        return sum(1 for _ in _lines(path))
+    try:
         return len(json.loads(path.read_text("utf-8")))
-    return sum(1 for _ in _lines(path))
+    except ValueError:
+        return None
 
 
 def places(entry: Entry, total: int) -> Iterator[Place]:
     """Where the rows stand, in the order in which they are loaded."""
     row = 0
+    by_line = sum(count(path) or 0 for path in entry.files()) == total
     for path in entry.files():
-        numbers: Iterator[int | None] = iter([None] * total)
-        if path.suffix in (".json", ".jsonl") and not _is_list(path):
+        numbers: Iterator[int | None] = iter([None] * (count(path) or total))
+        if by_line and not _is_list(path):
             numbers = (number for number, _ in _lines(path))
         elif path.suffix == ".txt":
             numbers = iter(range(1, total + 1))
