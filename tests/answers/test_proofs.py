@@ -40,12 +40,16 @@ def test_a_proof_and_its_ground() -> None:
     assert (found.kind, found.reason) == ("equal", "symbolic proof: symbolic")
 
 
-def test_a_question_that_hangs_is_killed_in_time_and_the_pool_goes_on() -> None:
-    prove.warm()
+def test_a_question_that_hangs_is_killed_in_time_and_the_pool_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(prove, "SECONDS", 2.0)
     began = time.monotonic()
     found = equal("\\int_0^1 \\frac{\\sin(x^5)}{x^x+1} dx", "x")
     assert (found.kind, found.reason) == ("undecided", "symbolic proof: timeout")
-    assert time.monotonic() - began < prove.SECONDS + 1
+    assert time.monotonic() - began < 8
+    monkeypatch.undo()
+    prove.warm()
     assert equal("\\int_0^2 x \\, dx", "2").kind == "equal"
 
 
@@ -61,15 +65,15 @@ def test_the_start_of_a_worker_counts_and_its_verdict_is_not_kept(
     assert equal("\\int_0^3 x^2 \\, dx", "9").kind == "equal"
 
 
-def test_hard_members_share_one_limit() -> None:
-    prove.warm()
+def test_hard_members_share_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prove, "SECONDS", 2.0)
     lists = [
         ", ".join(f"\\int_0^{k} \\sin(x^{(k * s) % 7 + 3}) dx" for k in range(1, 60))
         for s in (1, 3)
     ]
     began = time.monotonic()
     assert equal(*lists).kind == "undecided"
-    assert time.monotonic() - began < prove.SECONDS + 1
+    assert time.monotonic() - began < 8
 
 
 def test_a_worker_has_a_limit_on_memory() -> None:
@@ -103,7 +107,7 @@ def test_any_thread_may_ask() -> None:
 CHILD = """
 import sys, time
 from w2s_data.answers import equal, prove
-prove.warm()
+prove.SECONDS = 60.0
 assert equal("\\\\int_0^1 x^2 \\\\, dx", "\\\\frac13").kind == "equal"
 print("ready", flush=True)
 if sys.argv[1] == "wait":

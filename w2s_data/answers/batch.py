@@ -8,9 +8,9 @@ import threading
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from w2s_data.answers.compare import Verdict
 from w2s_data.answers.equal import settled
 from w2s_data.answers.policy import DEFAULT, Policy, policy_named, published
+from w2s_data.answers.values import Verdict
 from w2s_data.answers.workers import Worker
 
 Pair = tuple[str, str]

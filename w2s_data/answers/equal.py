@@ -7,9 +7,10 @@ from functools import lru_cache
 
 from w2s_data.answers import compat as paper1
 from w2s_data.answers import prove
-from w2s_data.answers.compare import Verdict, compare, different, same
+from w2s_data.answers.compare import compare
 from w2s_data.answers.forms import CACHED_CHARACTERS, form
 from w2s_data.answers.policy import DEFAULT, Policy, policy_named, published
+from w2s_data.answers.values import Verdict, different, same
 
 _HAS_DIGIT = re.compile(r"\d")
 _MAX_DIGITS = 600

@@ -7,10 +7,12 @@ from fractions import Fraction
 from functools import lru_cache
 
 from w2s_data.answers import units
+from w2s_data.answers.cursor import Malformed
 from w2s_data.answers.form import EMPTY, VERBATIM, Form, keyed_value, value
 from w2s_data.answers.integers import TooBig
-from w2s_data.answers.nodes import Node, add, mul, num, power
-from w2s_data.answers.parse import Malformed, matrix, parse
+from w2s_data.answers.matrices import matrix_form
+from w2s_data.answers.nodes import num
+from w2s_data.answers.parse import parse
 from w2s_data.answers.scan import balanced, partners
 from w2s_data.answers.shapes import joined_thousands, shape
 from w2s_data.answers.tokens import MAX_CHARACTERS, clean
@@ -183,7 +185,7 @@ def _formula(text: str) -> Form:
         text = _REPEATING.sub(_repeating, text)
     node, reader = parse(text)
     if reader.matrices:
-        return _matrix_form(node)
+        return matrix_form(node)
     alone = len(reader.bases) == 1 and re.fullmatch(r"\d+_\{?\d+\}?", text)
     return value(node, unit=unit, percent=percent, bases=tuple(reader.bases) if alone else ())
 
@@ -195,29 +197,3 @@ def _repeating(match: re.Match[str]) -> str:
         raise Malformed("a repeating decimal")
     top = int((whole + start + cycle) or "0") - int((whole + start) or "0")
     return f"\\frac{{{top}}}{{{(10 ** len(cycle) - 1) * 10 ** len(start)}}}"
-
-
-def _matrix_form(node: Node) -> Form:
-    """A matrix, a multiple of one, or a sum of such; anything else is not understood."""
-    if node.head == "+" and not node.args[0]:
-        terms = [_rows(t if c == 1 else mul(num(c), t)) for t, c in node.args[1]]
-        if len({(len(t), len(t[0])) for t in terms}) != 1:
-            raise Malformed("matrices of different shapes")
-        rows = [[add(*entries) for entries in zip(*lines)] for lines in zip(*terms)]
-    else:
-        rows = _rows(node)
-    found = matrix(rows)
-    return Form("matrix", found.key, found)
-
-
-def _rows(node: Node) -> list[list[Node]]:
-    if node.head == "m":
-        return [list(row) for row in node.args]
-    if node.head != "*":
-        raise Malformed("a matrix inside a formula")
-    inside = [b for b, e in node.args[1] if b.head == "m" and e.key == "1"]
-    others = [(b, e) for b, e in node.args[1] if b.head != "m"]
-    if len(inside) != 1 or len(others) + 1 != len(node.args[1]) or "pmatrix" in str(others):
-        raise Malformed("a product of matrices")
-    scale = mul(num(node.args[0]), *(power(b, e) for b, e in others))
-    return [[mul(scale, entry) for entry in row] for row in inside[0].args]

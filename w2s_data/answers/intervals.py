@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import cmp_to_key
 from itertools import pairwise
 
+from w2s_data.answers.cursor import Malformed
 from w2s_data.answers.form import Form
 from w2s_data.answers.nodes import INFINITY, Node, endless, negative, sub
 from w2s_data.answers.numeric import real_sign
-from w2s_data.answers.parse import Malformed
 from w2s_data.answers.scan import split
 
 Piece = tuple[Node, Node, str]

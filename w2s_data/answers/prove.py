@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
+from w2s_data.answers.cursor import Malformed
 from w2s_data.answers.nodes import Node
 from w2s_data.answers.numeric import variables
-from w2s_data.answers.parse import Malformed, parse
+from w2s_data.answers.parse import parse
 from w2s_data.answers.workers import STARTUP_SECONDS, Pool, Worker
 
 SECONDS = 2.0

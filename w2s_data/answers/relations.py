@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from w2s_data.answers.cursor import Malformed
 from w2s_data.answers.form import Form, rekeyed
 from w2s_data.answers.intervals import interval, without
 from w2s_data.answers.nodes import INFINITY, Node, negative, sub
 from w2s_data.answers.numeric import variables
-from w2s_data.answers.parse import Malformed, parse
+from w2s_data.answers.parse import parse
 
 _NAME = re.compile(r"(\\?[a-zA-Z]+(?:_\{?\w+\}?)?)")
 _CALL = re.compile(r"\\?[a-zA-Z]{1,6}(?:_\{?\w+\}?)?(?:\^\{-1\}|'+)?\([\\a-zA-Z0-9,\s]*\)")

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 
 from w2s_data.answers import intervals, relations
+from w2s_data.answers.cursor import Malformed
 from w2s_data.answers.form import Form, keyed_value, value
 from w2s_data.answers.nodes import Node, div, num
-from w2s_data.answers.parse import Malformed, parse
+from w2s_data.answers.parse import parse
 from w2s_data.answers.scan import balanced, outside, split
 
 Read = Callable[[str], Form]
