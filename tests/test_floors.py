@@ -15,7 +15,7 @@ FLOORS = [
     {"steps"},
     {"methods"},
     {"factory", "recipe"},
-    {"inputs", "score", "exchange", "sets", "witness"},
+    {"inputs", "score", "exchange", "sets", "witness", "gauge"},
     {"manifest", "truth", "tally", "counterfactual", "card"},
     {"build", "soft"},
     {"check", "audit", "explain", "plan"},

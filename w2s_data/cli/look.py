@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from w2s_data.cli.options import SHOWN, main, several
+from w2s_data.cli.make import BUILD, inputs
+from w2s_data.cli.options import SHOWN, main, present, several
 
 FOLDER = click.option(
     "--folder", default="data", show_default=True, help="LLaMA-Factory's dataset folder."
@@ -72,3 +73,19 @@ def explain(row_id: str, name: str, full: bool, as_json: bool, **given: Any) -> 
         show.as_json(asdict(story))
     else:
         click.echo(tell(story, full))
+
+
+@main.command()
+@BUILD
+@click.option("--probe", default=32, show_default=True, help="Questions really asked; 0 for none.")
+@click.option("--gpus", type=click.IntRange(0), help="GPUs a model runs on (a server's).")
+@SHOWN
+def plan(quiet: bool, as_json: bool, probe: int, gpus: int | None, **given: Any) -> None:
+    """What a build would generate, take and keep, before anything big is spent."""
+    from w2s_data import show
+    from w2s_data.plan import facts, plan
+
+    show.QUIET = quiet or as_json
+    questions, models, arguments = inputs(given)
+    found = plan(questions, models, probe=probe, gpus=gpus, **arguments)
+    present(f"plan of {found.name}", facts(found), found, quiet, as_json)
