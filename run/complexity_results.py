@@ -2,9 +2,9 @@
 
     python3 run/complexity_results.py FOLDER EASY NAME...
 
-FOLDER holds seed-*/NAME.score.json, as `w2s-data score --json` prints them, and the manifests of
-the sets. EASY lists the easy levels (or subjects). Intervals are 95 % bootstrap ones over seeds and,
-within each, test questions. What the paper found stands below.
+FOLDER holds seed-*/NAME.score.json, as `w2s-data score --json` prints them, and the sets with their
+manifests. EASY lists the easy levels (or subjects). Intervals are 95 % bootstrap ones over seeds
+and, within each, test questions. What the paper found stands below.
 """
 
 import json
@@ -55,11 +55,21 @@ def shown(seeds):
     return f"{mean:.3f} ({cuts[0]:.3f} to {cuts[-1]:.3f})"
 
 
-def wrong_steps(manifests):
-    """The mean share of wrong steps in the wrong solutions, as the builds noted it."""
-    shares = [m["notes"].get("wrong steps of wrong solutions", "") for m in manifests]
-    known = [float(share.split()[0]) for share in shares if share]
-    return f"{statistics.fmean(known):.2f}" if known else "-"
+def wrong_steps(paths):
+    """The share of wrong steps in the wrong solutions, by each measure."""
+    counts = {"arithmetic": [0, 0], "reference": [0, 0]}
+    for row in (json.loads(line) for path in paths for line in path.open(encoding="utf-8")):
+        if row.get("measure") in counts:
+            wrong, steps = counts[row["measure"]]
+            counts[row["measure"]] = [wrong + row["wrong_steps"], steps + row["steps"]]
+    return " / ".join(f"{wrong / steps:.2f}" if steps else "-" for wrong, steps in counts.values())
+
+
+def rates(manifests):
+    """The achieved outcome error rates, as the first build noted them."""
+    noted = manifests[0]["notes"]
+    shares = (text for name, text in noted.items() if name.startswith("outcome errors"))
+    return ", ".join(share.split(": ")[1].split()[0] for share in shares) or "-"
 
 
 def read(path):
@@ -68,13 +78,15 @@ def read(path):
 
 def main(folder, easy, *names):
     seeds = sorted(Path(folder).glob("seed-*"))
-    print(f"| set ({len(seeds)} seeds) | rows | wrong steps | hard questions | all questions |")
-    print("|---|---|---|---|---|")
+    head = "rows | wrong of full, added | wrong steps by arithmetic / by reference"
+    print(f"| set ({len(seeds)} seeds) | {head} | hard questions | all questions |")
+    print("|---|---|---|---|---|---|")
     for name in names:
         manifests = [read(seed / "data" / f"{name}.manifest.json") for seed in seeds]
         scores = [verdicts(read(seed / f"{name}.score.json"), easy.split(",")) for seed in seeds]
         rows = statistics.fmean(m["counts"]["rows"] for m in manifests)
-        cells = [f"{rows:,.0f}", wrong_steps(manifests), *map(shown, zip(*scores))]
+        sets = [seed / "data" / f"{name}.jsonl" for seed in seeds]
+        cells = [f"{rows:,.0f}", rates(manifests), wrong_steps(sets), *map(shown, zip(*scores))]
         print(f"| {' | '.join([name, *cells])} |")
     print(PAPER)
 

@@ -307,8 +307,7 @@ def _from_published(rows: Iterable[Row], path: str) -> Iterator[Row]:
         left.remove(entry["id"])
         row = {"id": entry["id"], "task": like["task"]} | _solved(entry, like)
         parts = [part | _solved(part, like) for part in entry["parts"]]
-        spans = [{"span": part["id"].rpartition("/")[2]} for part in parts]
-        yield row | {"parts": [part | span for part, span in zip(parts, spans)]}
+        yield row | {"parts": [part | {"span": "unknown"} for part in parts]}
     yield from (drop(row, "no pair in the file") for row in asked if row["id"] in left)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
@@ -67,7 +68,7 @@ def _costs(tasks: Spool, unit: Unit, seed: int) -> tuple[mix.Pool, mix.Pool, mix
     """Full tasks, subtasks and paraphrases as pools; and each subtask's parent by position."""
     names = ("full tasks", "subtasks", "paraphrases")
     full, subs, others = (mix.Pool(seed, name) for name in names)
-    parents: list[int] = []
+    parents = array("q")
 
     def add(to: mix.Pool, item: Row) -> None:
         costs = (_cost(item, side, unit) for side in ("right", "wrong"))
@@ -118,7 +119,7 @@ def _within(plan: Callable[[int], Plan], budget: int, unit: Unit, most: int) -> 
 
 
 def _taken(tasks: Spool, kind: Kind, drawn: Plan, notes: dict[str, Any]) -> Iterator[Row]:
-    measures = Counter[str]()
+    found: dict[str, Counter[str]] = {}
     position = 0
     for number, row in enumerate(tasks):
         endings = [_ending(row, row, drawn.full[number])]
@@ -131,16 +132,17 @@ def _taken(tasks: Spool, kind: Kind, drawn: Plan, notes: dict[str, Any]) -> Iter
         taken = [ending for ending in endings if ending]
         for ending in taken:
             if ending["outcome"] == "wrong":
-                measures[ending["measure"]] += 1
-                measures["wrong"] += ending["wrong_steps"]
-                measures["steps"] += ending["steps"]
+                counts = {"solutions": 1, "wrong": ending["wrong_steps"], "steps": ending["steps"]}
+                found.setdefault(ending["measure"], Counter()).update(counts)
         if "dropped" in row or taken:
             yield bare(row) if "dropped" in row else keep(bare(row), *taken)
         elif not row["right"] and not row["wrong"]:
             yield drop(bare(row), "no judged solution")
         else:
             yield drop(bare(row), "not drawn: the budget is full")
-    _note_severity(notes, measures)
+    for measure, counts in sorted(found.items()):
+        share = counts["wrong"] / counts["steps"] if counts["steps"] else 0.0
+        notes[f"wrong steps by {measure}"] = f"{share:.3f} in {counts['solutions']:,} solutions"
 
 
 def _ending(row: Row, item: Row, choice: int) -> Row | None:
@@ -161,10 +163,3 @@ def _note_rates(notes: dict[str, Any], kind: Kind, drawn: Plan, budget: int, uni
             )
     if unit == "tokens":
         notes["budget"] = f"{drawn.cost:,} of {budget or drawn.cost:,} tokens"
-
-
-def _note_severity(notes: dict[str, Any], measures: Counter[str]) -> None:
-    wrong, count = measures.pop("wrong", 0), measures.pop("steps", 0)
-    if count:
-        by = ", ".join(f"{number:,} by {name}" for name, number in sorted(measures.items()))
-        notes["wrong steps of wrong solutions"] = f"{wrong / count:.3f} ({by})"

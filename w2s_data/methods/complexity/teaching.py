@@ -92,7 +92,8 @@ def prompt_like(row: Row, question: str) -> str:
 
 def row_span(row: Row) -> str:
     """The steps that a full task covers: as many as its subtasks do."""
-    return f"1-{row['parts'][-1]['span'].partition('-')[2]}" if row.get("parts") else "all"
+    last = row["parts"][-1]["span"].partition("-")[2] if row.get("parts") else ""
+    return f"1-{last}" if last else "all"
 
 
 def is_generated(row: Row) -> bool:
