@@ -5,6 +5,7 @@ python tests/bench/answers_hostile.py [COUNT]
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -76,7 +77,8 @@ def main() -> None:
     close()
     print(f"{resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MB in a worker")
     left = subprocess.run(["ps", "-eo", "ppid,args"], capture_output=True, text=True).stdout
-    print(f"{left.count('w2s_data.answers._worker')} workers left")
+    ours = [line for line in left.splitlines() if line.split()[0] in ("1", str(os.getpid()))]
+    print(f"{sum('w2s_data.answers._' in line for line in ours)} workers left")
 
 
 if __name__ == "__main__":
