@@ -69,7 +69,7 @@ def test_every_command_and_backend_is_named():
 def test_every_option_named_in_the_text_exists():
     known = {name for c in main.commands.values() for p in c.params for name in p.opts}
     text = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
-    named = set(re.findall(r"`(?:[^`]* )?(--[a-z-]+)", text)) - {"--help"}
+    named = set(re.findall(r"`(?:[^`]* )?(--[a-z0-9-]+)", text)) - {"--help"}
     assert named <= known
 
 
