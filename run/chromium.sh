@@ -19,7 +19,7 @@ command -v apt-get >/dev/null && command -v dpkg >/dev/null || none "no Chromium
 parts=$folder.part
 trap 'rm -rf "$parts"' EXIT
 rm -rf "$parts" && mkdir -p "$parts"/{lists/partial,archives/partial,files}
-apt=(-qq -o Debug::NoLocking=true -o "Dir::Cache=$parts" -o APT::Sandbox::User= -o Acquire::Retries=2)
+apt=(-qq -o Debug::NoLocking=true -o "Dir::Cache=$parts" -o APT::Sandbox::User= -o Acquire::Retries=2 -o Acquire::http::Timeout=20)
 if ! apt-cache show chromium >/dev/null 2>&1; then
     apt+=(-o "Dir::State::lists=$parts/lists")
     apt-get "${apt[@]}" update >&2 || none "apt reaches no archive"

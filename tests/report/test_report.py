@@ -131,6 +131,33 @@ def test_without_gold_nothing_is_judged(folder):
     assert "verdict" not in json.dumps(unpack(page)[1])
 
 
+def test_a_stages_own_judgement_is_drawn(tmp_path):
+    """What reliability's stage `calibrate` leaves: the column `correct`, without gold here."""
+    rows = [
+        {"id": str(i), "prompt": "p", "chosen": "c", "rejected": "r", "answer": str(weak(i))}
+        | columns(i)
+        | {"correct": weak(i) == truth(i)}
+        for i in range(QUESTIONS)
+    ]
+    write_set(tmp_path, "set", rows, [])
+    page = written(tmp_path)
+    right = [i for i in range(QUESTIONS) if weak(i) == truth(i)]
+    assert sum(int(row["right"]) for row in table(page, "Entropy")) == len(right)
+    means = {r["weak label"]: r for r in table(page, "Mean score by true and weak label")}
+    mean = sum(columns(i)["score"] for i in right) / len(right)
+    assert float(means["right"]["mean"]) == pytest.approx(mean, abs=5e-4)
+    assert int(means["wrong"]["rows"]) == QUESTIONS - len(right)
+
+
+def test_a_recorded_answer_counts_before_the_responses(tmp_path):
+    """A permuted choice: the response names its own letter, `answer` the question's."""
+    row = {"id": "1", "prompt": "What is 1?", "chosen": said(7), "rejected": "r", "answer": "1"}
+    write_set(tmp_path, "set", [row | {"entropy": 0.0}], [])
+    gold = [{"id": "1", "question": "What is 1?", "answer": "1"}]
+    write_rows(tmp_path / "gold.jsonl", gold)
+    assert table(written(tmp_path, gold=tmp_path / "gold.jsonl"), "Entropy")[0]["right"] == "1"
+
+
 def test_audit_figures_stand_in_the_page(judged):
     page = html.unescape(judged)
     right = sum(weak(i) == truth(i) for i in range(QUESTIONS) if i % 5)

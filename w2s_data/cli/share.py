@@ -28,7 +28,8 @@ def report(names: tuple[str, ...], quiet: bool, as_json: bool, **given: Any) -> 
 
     show.QUIET = quiet or as_json
     done = report(names, **{name: value for name, value in given.items() if value})
-    present("report", vars(done), done, quiet, as_json)
+    facts = vars(done) | {"sets": ", ".join(done.sets)}
+    present("report", facts, done, quiet, as_json)
 
 
 @main.command()

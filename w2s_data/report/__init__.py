@@ -20,7 +20,7 @@ from w2s_data.inputs import Questions
 from w2s_data.io import atomic, dump
 from w2s_data.report.charts import Chart, charts
 from w2s_data.report.entries import entries
-from w2s_data.report.figures import Figures, Judge
+from w2s_data.report.figures import Figures, Judge, stated
 from w2s_data.report.pack import Blocks, packed
 from w2s_data.rows import Row
 from w2s_data.sets import Set
@@ -60,7 +60,8 @@ def report(
     """Write one page about the sets `names` of a LLaMA-Factory dataset folder.
 
     `gold` (a file, a task, or "task" for the set's own; `truth` as in `audit.audit`) adds accuracy
-    to the figures, and the audit. Memory is flat in the number of rows but for one number a row.
+    to the figures, and the audit; without it a stage's own column `correct` is the judge. Memory
+    is flat in the number of rows but for one number a row.
     Raises W2SError for an unknown set, and for gold that no row answers.
     """
     if not names:
@@ -98,7 +99,7 @@ def _section(
     meta = {} if judge else _meta(found, manifest)
     figures = Figures()
     for entry in show.track(f"report {found.name}", entries(found), None):
-        known, ruling = judge(entry) if judge else (meta.get(entry.id, {}), None)
+        known, ruling = judge(entry) if judge else (meta.get(entry.id, {}), stated(entry))
         figures.add(entry, known, ruling)
         group = groups.setdefault((found.name, entry.status), len(groups))
         facts = known | entry.facts | ({"verdict": ruling.verdict} if ruling else {})

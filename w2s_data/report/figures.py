@@ -54,15 +54,23 @@ class Judge:
         """The answer that the row teaches, or that a dropped row would have taught; "" for a
         response without an answer, None for a row that teaches none."""
         row = entry.row
-        if entry.status != KEPT and isinstance(row.get("answer"), str):
-            return row["answer"]
         if row.get("kto_tag") is False:
             return None
+        if isinstance(row.get("answer"), str):
+            return row["answer"]
         text = next((row[n] for n in ("chosen", "response", "weak") if _is_text(row.get(n))), None)
         if text is None:
             return None
         choices = row.get("choices") or self.truth.choices.get(question, ())
         return judge.declared(self.truth.task, text, choices) or ""
+
+
+def stated(entry: Entry) -> Ruling | None:
+    """The ruling that a stage with ground truth wrote beside the row, as `correct`."""
+    correct, answer = entry.row.get("correct"), str(entry.row.get("answer"))
+    if not isinstance(correct, bool):
+        return None
+    return Ruling("right", "", "") if correct else Ruling("wrong", "", answer)
 
 
 @dataclass
@@ -160,7 +168,7 @@ class Figures:
         """The mean score by true and weak label; by right and wrong where labels are many."""
         labels = {label for key in self.reliability for label in key}
         sums: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0, 0.0])
-        few = len(labels) <= LABELS
+        few = len(labels) <= LABELS and all(true for true, _ in self.reliability)
         for (true, weak), (n, total) in self.reliability.items():
             key = (true, weak) if few else ("", "right" if weak == true else "wrong")
             sums[key][0] += n
