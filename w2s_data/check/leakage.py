@@ -25,6 +25,7 @@ class Tested:
     def __init__(self, name: str, code: str, questions: Iterable[str] = ()):
         self.name, self.code = name, code
         self._whole: set[int] = set()
+        self._starts: set[int] = set()
         self._lengths: set[int] = set()
         self._grams: set[int] = set()
         for question in questions:
@@ -35,7 +36,9 @@ class Tested:
         if not words:
             return
         self._whole.add(hash(words))
-        self._lengths.add(len(words))
+        if len(words) >= GRAM:
+            self._lengths.add(len(words))
+            self._starts.add(hash(words[:GRAM]))
         self._grams.update(_grams(words))
 
     def look(self, entry: Entry, found: Findings, seen: Seen, has: Texts) -> None:
@@ -50,21 +53,23 @@ class Tested:
                 found.add("W914", entry.name, message, seen.place)
 
     def _holds(self, words: tuple[str, ...]) -> bool:
-        """Whether a question of the test is the text, or, from 13 words on, a part of it."""
+        """Whether a question of the test is the text, or, from 13 words and signs on, a part."""
         if hash(words) in self._whole:
             return True
-        if self._grams.isdisjoint(_grams(words)):
-            return False
-        for size in self._lengths:
-            for start in range(len(words) - size + 1 if size >= GRAM else 0):
-                if hash(words[start : start + size]) in self._whole:
+        for start in range(len(words) - GRAM + 1):
+            if hash(words[start : start + GRAM]) in self._starts:
+                rest = words[start:]
+                if any(hash(rest[:size]) in self._whole for size in self._lengths):
                     return True
         return False
 
 
 def _words(text: str) -> tuple[str, ...]:
+    """Words and signs, without the frame that a prompt puts around a question."""
     return tuple(TOKEN.findall(FRAME.sub(" ", text).casefold()))
 
 
 def _grams(words: tuple[str, ...]) -> set[int]:
+    """Runs of words alone: in formulas, signs would make runs of next to nothing."""
+    words = tuple(word for word in words if word[0].isalnum())
     return {hash(words[i : i + GRAM]) for i in range(len(words) - GRAM + 1)}
