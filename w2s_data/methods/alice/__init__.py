@@ -34,7 +34,7 @@ from w2s_data.methods.alice.replies import (
     solving,
     without,
 )
-from w2s_data.methods.alice.samples import Cut, clustered_row, decided, sampling, sure
+from w2s_data.methods.alice.samples import Cut, clustered_row, sampled, sure
 from w2s_data.rows import Row, drop, keep
 from w2s_data.steps.cluster import Rule
 from w2s_data.steps.embed import PACKAGED, embedder
@@ -161,20 +161,18 @@ def proactive_answers(
     if cluster == "task":
         cluster = "meaning" if judge.kind(task) == "open" else "answer"
     embed = embedder(embedding) if cluster == "meaning" else None
-    how = Cut(task, rule, threshold, embed)
+    cut = Cut(task, rule, threshold, embed)
     base = style == "base" or (style == "auto" and not student.backend.chat)
 
-    def sample(asked: Iterable[Row]) -> Iterator[Row]:
-        drawn = asked
-        for size in range(chunk, n, chunk) if stop == "decided" else ():
-            step = sampling(teacher, size, temperature, top_p)
-            drawn = going_on(drawn, step, lambda row: not row.get("decided"))
-            drawn = (decided(row, how, n, risk, seed) for row in drawn)
-        return going_on(
-            drawn, sampling(teacher, n, temperature, top_p), lambda row: not row.get("decided")
-        )
-
-    clustered = Spool(clustered_row(row, how, count) for row in sample(rows))
+    drawn = sampled(
+        rows,
+        partial(teacher, into="samples", temperature=temperature, top_p=top_p),
+        cut,
+        [*range(chunk, n, chunk), n] if stop == "decided" else [n],
+        risk,
+        seed,
+    )
+    clustered = Spool(clustered_row(row, cut, count) for row in drawn)
     shown = sure(clustered, shots if base else 0, seed)
 
     def alone(row: Row) -> str:
@@ -202,7 +200,7 @@ def proactive_answers(
     doubted = going_on(clustered, summarise)
     for row in going_on(going_on(doubted, zero_shot), proactive):
         if "endings" in row:
-            count[f"kept: {row['label']}"] += 1
+            count[f"answers: {row['label']}"] += 1
         yield row
     notes |= {"samples": dict(sorted(count.items()))}
     if stop == "decided":

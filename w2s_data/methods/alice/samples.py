@@ -5,12 +5,12 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
-from w2s_data.methods.alice.replies import Reply, read, without
+from w2s_data.methods.alice.replies import Reply, going_on, read, without
 from w2s_data.rows import Row, digest, drop, keep, rng
 from w2s_data.steps.cluster import Clusters, Rule, by_answer, by_meaning
-from w2s_data.steps.sample import Sampler
 from w2s_data.tasks import Task
 from w2s_data.tasks.choice import listed
 
@@ -33,25 +33,37 @@ class Cut(NamedTuple):
         return by_meaning(texts, self.embed, self.threshold, self.rule)
 
 
-def sampling(
-    teacher: Sampler, n: int, temperature: float, top_p: float
-) -> Callable[[Iterable[Row]], Iterator[Row]]:
-    return lambda rows: teacher(rows, "samples", n=n, temperature=temperature, top_p=top_p)
+def sampled(
+    rows: Iterable[Row],
+    teacher: Callable[..., Iterator[Row]],
+    cut: Cut,
+    sizes: list[int],
+    risk: float,
+    seed: int,
+) -> Iterator[Row]:
+    """Rows with the teacher's `samples`: sizes[-1] of them, or as many as an earlier size when that
+    decides what becomes of the question.
 
-
-def decided(row: Row, cut: Cut, n: int, risk: float, seed: int) -> Row:
-    """`row`, marked when the remaining samples will hardly change what becomes of it.
-
-    They are drawn from the posterior of the cluster shares (a Dirichlet of the counts, and 1 for a
-    cluster not seen yet; unreadable samples count as they are), SIMULATIONS times.
+    What would follow is drawn SIMULATIONS times from the posterior of the cluster shares (a
+    Dirichlet of the counts, with 1 for a cluster not seen yet; unreadable samples stay so). A
+    question is decided when no more than the share `risk` of these draws changes its largest
+    cluster, or whether there are none, one or several.
     """
+    for size in sizes:
+        rows = going_on(rows, partial(teacher, n=size), lambda row: not row.get("decided"))
+        if size < sizes[-1]:
+            left = sizes[-1] - size
+            rows = map(partial(_decided, cut=cut, left=left, risk=risk, seed=seed), rows)
+    return iter(rows)
+
+
+def _decided(row: Row, cut: Cut, left: int, risk: float, seed: int) -> Row:
     if row.get("decided"):
         return row
     found = cut([read(sample, row, cut.task) for sample in row["samples"]])
     sizes = [len(group) for group in found.groups] + [1] * found.singletons
     silent = len(row["samples"]) - sum(sizes)
     drawn = rng(seed, row["id"], f"stop {len(row['samples'])}")
-    left = n - len(row["samples"])
     changed = sum(_changed(sizes, silent, left, drawn) for _ in range(SIMULATIONS))
     return row | {"decided": changed <= risk * SIMULATIONS}
 
