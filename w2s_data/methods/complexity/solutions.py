@@ -46,8 +46,7 @@ def sampled(rows: Iterable[Row], how: Teaching) -> Iterator[Row]:
             yield row
             continue
         others = _answered(row, replied[0], "weaker", how)["answers"]
-        own = [answer for answer in row["answers"] if answer[1] != "wrong"]
-        yield row | {"answers": own + [answer for answer in others if answer[1] != "right"]}
+        yield row | {"answers": row["answers"] + others}
 
 
 def _answered(item: Row, samples: list[Sample], origin: str, how: Teaching) -> Row:
@@ -79,12 +78,9 @@ def judged(rows: Iterable[Row], how: Teaching) -> Iterator[Row]:
             if verdict == "undecided"
         ]
 
-    def unasked(row: Row) -> list[list[Sample]]:
-        return []
-
     asked: Iterable[tuple[Row, list[list[Sample]]]]
     if how.judge is None:
-        asked = ((row, unasked(row)) for row in rows)
+        asked = ((row, []) for row in rows)
     else:
         asked = ask(how.judge, rows, requests, "verdicts", max_tokens=16, stop=("\n",))
     for row, replied in asked:
@@ -99,12 +95,14 @@ def _question_of_judge(item: Row, text: str) -> str:
 
 def _sorted(item: Row, replied: Iterator[list[Sample]], how: Teaching) -> Row:
     texts: dict[str, dict[str, str]] = {"right": {}, "wrong": {}}
+    wrong_by = "weaker" if how.weaker and "parts" in item else "weak"
     for text, verdict, origin in item["answers"]:
         if verdict == "undecided" and how.judge:
             said = replies.verdict(next(replied)[0])
             verdict = said if isinstance(said, str) else "right" if said else "wrong"
         if verdict in texts:
-            texts[verdict].setdefault(text, origin)
+            if origin == {"right": "weak", "wrong": wrong_by}[verdict]:
+                texts[verdict].setdefault(text, origin)
         else:
             how.faults[f"sample: {verdict}"] += 1
     kept = {name: value for name, value in item.items() if name != "answers"}
