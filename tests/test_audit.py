@@ -245,6 +245,28 @@ def test_columns_are_measures_or_kinds(tmp_path, gold):
     assert found.by.keys() == {"level", "subject", "side"}
 
 
+def test_a_letter_is_that_of_the_options_shown(tmp_path):
+    """Rows that permute the options bring their own; gold names the original's letter."""
+    asked = {"id": "q", "question": "Which?", "choices": ["red", "blue", "green"], "answer": "B"}
+    write_rows(tmp_path / "gold.jsonl", [asked])
+    rows = [
+        {"id": "q", "prompt": "Which?", "response": f"My choice is {letter}."} | own
+        for letter, own in [
+            ("B", {}),
+            ("A", {"choices": ["blue", "red", "green"]}),
+            ("B", {"choices": ["blue", "red", "green"]}),
+        ]
+    ]
+    records = [
+        r for row in rows for r in factory.records(row, "sft", extras=sorted({"choices"} & {*row}))
+    ]
+    write_rows(tmp_path / "set.jsonl", records)
+    factory.register(tmp_path, "set", factory.entry("sft", "alpaca", "set.jsonl"))
+    gold, task = tmp_path / "gold.jsonl", tasks.get("arc_challenge")
+    found = audit(["set"], gold=gold, folder=tmp_path, task=task)[0]
+    assert (found.labels.right.count, found.labels.wrong.count) == (2, 1)
+
+
 def test_several_sets_side_by_side_and_as_json(tmp_path, gold):
     for name, said in (("one", "right"), ("two", "wrong")):
         row = {"id": "q0", "prompt": ask(0), "response": SAID[said], "confidence": 0.9}

@@ -8,6 +8,7 @@ by trying others on the recorded samples of this row.
 from __future__ import annotations
 
 import os.path
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -238,8 +239,8 @@ def tell(story: Story, full: bool = False) -> str:
             lines.append("  vote: " + ", ".join(f"{n} {_short(v)}" for n, v in one.vote.items()))
     lines += ["", "Answer classes"] if story.classes else []
     for letter, answer in story.classes.items():
-        members = ((one.round, one.classes.count(letter)) for one in story.asked)
-        counts = ", ".join(f"{into} {count}" for into, count in members if count)
+        members = Counter(one.round for one in story.asked for c in one.classes if c == letter)
+        counts = ", ".join(f"{into} {count}" for into, count in members.items())
         lines.append(f"  {letter}: {text(answer)} ({counts})")
     lines += ["", "What the method noted"] if story.facts else []
     lines += [f"  {name}: {text(_short(value))}" for name, value in story.facts.items()]
@@ -268,7 +269,7 @@ def _reasons(story: Story) -> Iterator[str]:
     if story.decided is None:
         yield "  It hangs on other rows, too: no setting can be tried on this row alone."
     elif not story.decided:
-        yield "  No threshold would have ended it otherwise."
+        yield "  By this row's samples alone, no threshold would have ended it otherwise."
     for one in story.decided or ():
         side = "at most" if one.other < one.value else "at least"
         yield f"  {one.setting}={one.value} decided: with {side} {one.other:.3g}, {one.then}"

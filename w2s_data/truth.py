@@ -12,7 +12,7 @@ from w2s_data.inputs import Questions
 from w2s_data.io import read_rows
 from w2s_data.rows import Row
 from w2s_data.sets import Set
-from w2s_data.tasks import ALIASES, TASKS, Task, judge
+from w2s_data.tasks import ALIASES, TASKS, Task, choice, judge
 from w2s_data.tasks.match import Matcher
 
 
@@ -35,8 +35,13 @@ class Truth:
 
     def verdict(self, question: str, text: str, row: Row) -> str:
         """right, wrong, undecided or, for a response without an answer, silent."""
-        choices = row.get("choices") or self.choices.get(question, ())
-        answer = judge.declared(self.task, text, choices, compat=self.compat)
+        known = self.choices.get(question, ())
+        shown = row.get("choices") or known
+        answer = judge.declared(self.task, text, shown, compat=self.compat)
+        if (
+            answer and known and shown != known
+        ):  # permuted options: gold's letter is the known one's
+            answer = choice.letter_of(choice.text_of(answer, shown), known)
         return self.compared(question, answer)
 
     def compared(self, question: str, answer: str | None) -> str:
