@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from w2s_data import show
-from w2s_data.backends import Backend
-from w2s_data.backends.hf import HuggingFace
 from w2s_data.errors import W2SError, out_of_range
 from w2s_data.io import locked, write_json, writing
 from w2s_data.rows import Prompt, digest
@@ -27,7 +25,7 @@ DTYPES = ("float16", "float32")
 
 
 def hidden_states(
-    backend: Backend,
+    backend: Any,
     prompts: Iterable[Prompt],
     path: str | Path,
     *,
@@ -36,14 +34,15 @@ def hidden_states(
 ) -> Any:
     """The states as a read-only numpy array [prompts, width] on disk, computed where absent.
 
-    `prompts` is iterated twice. `layer` counts from 0, the embeddings; the middle one by default.
-    `path` ends in `.npy`, or is a folder: then the file is named after model, layer and prompts.
-    Raises W2SError for another backend than `hf:`, a layer that is not there, a value beyond
-    `dtype`, or a file that holds other states.
+    `backend` is one that `hf:` loads; `prompts` is iterated twice. `layer` counts from 0, the
+    embeddings; the middle one by default. `path` ends in `.npy`, or is a folder: then the file is
+    named after model, layer and prompts. Another process that writes it is waited for. Raises
+    W2SError for another backend than `hf:`, a layer that is not there, a value beyond `dtype`, or
+    a file that holds other states.
     """
     import numpy as np
 
-    if not isinstance(backend, HuggingFace):
+    if not hasattr(backend, "engine"):
         raise W2SError("hidden states are read from a model in this process: name it hf:MODEL")
     if dtype not in DTYPES:
         raise out_of_range("dtype", " or ".join(DTYPES), dtype)
@@ -54,14 +53,14 @@ def hidden_states(
     path = Path(path)
     if path.suffix != ".npy":
         path = path / f"{digest(json.dumps(header))[:16]}.npy"
-    with locked(path.with_suffix(".lock"), f"another process is writing {path}; wait for it"):
+    with locked(path.with_name(f".{path.stem}.lock")):
         found = _header(path, header)
         if found.get("done") != header["prompts"]:
             _write(backend, prompts, path, found)
     return np.load(path, mmap_mode="r")
 
 
-def _summed(backend: HuggingFace, prompts: Iterable[Prompt]) -> dict[str, Any]:
+def _summed(backend: Any, prompts: Iterable[Prompt]) -> dict[str, Any]:
     """How many prompts there are, and a hash of them in their order."""
     count, seen = 0, ""
     for prompt in prompts:
@@ -88,9 +87,7 @@ def _header(path: Path, wanted: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _write(
-    backend: HuggingFace, prompts: Iterable[Prompt], path: Path, header: dict[str, Any]
-) -> None:
+def _write(backend: Any, prompts: Iterable[Prompt], path: Path, header: dict[str, Any]) -> None:
     """Write what is missing, batch by batch; the header is written after its batch."""
     import numpy as np
 
