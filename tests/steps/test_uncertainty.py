@@ -39,6 +39,7 @@ def test_entropy_lies_between_none_and_all_different(answers, logprobs):
     assert 0 <= known["entropy"] <= math.log(kinds) + 1e-12 <= math.log(n) + 2e-12
     assert 0 <= known["entropy_normalised"] <= 1
     assert 0 <= known["entropy_weighted"] <= math.log(kinds) + 1e-12
+    assert known["entropy_semantic"] >= 0
     assert (known["entropy"] == 0) == (kinds == 1)
     if kinds == n:
         assert known["entropy"] == pytest.approx(math.log(n))
@@ -56,7 +57,7 @@ def test_values_by_hand():
     assert known["entropy_normalised"] == pytest.approx(0.9502705 / math.log(5))
     parts = (0.6, 0.2, 0.2)
     assert known["entropy_weighted"] == pytest.approx(-sum(p * math.log(p) for p in parts))
-    assert known["entropy_semantic"] == pytest.approx(-sum(map(math.log, parts)) / 3)
+    assert known["entropy_semantic"] == pytest.approx(-sum(math.log(p / 5) for p in parts) / 3)
     assert entropies([[0]])["entropy_normalised"] == 0
 
 

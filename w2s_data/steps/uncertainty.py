@@ -19,10 +19,11 @@ def entropies(groups: Groups, logprobs: Sequence[float] | None = None) -> dict[s
     """The uncertainties of n answers as columns of a row.
 
     entropy: of the counts, from 0 (all equal) to ln(n) (all different); entropy_normalised:
-    divided by ln(n). With the answers' log-probabilities as well, entropy_weighted: of the
-    classes' probabilities, each the sum over its answers, divided by the sum over all; and
-    entropy_semantic: minus the mean log-probability of the classes (Kuhn, Gal and Farquhar 2023,
-    arXiv 2302.09664, equation 4), which has no upper bound.
+    divided by ln(n). With the answers' log-probabilities as well, a class has the probability of
+    its answers, summed and divided by n because each answers a prompt of its own.
+    entropy_weighted: of these probabilities, divided by their sum; entropy_semantic: minus their
+    mean logarithm (Kuhn, Gal and Farquhar 2023, arXiv 2302.09664, equation 4), from 0 without
+    upper bound.
     """
     sizes = sorted(map(len, groups), reverse=True)
     n = sum(sizes)
@@ -32,7 +33,7 @@ def entropies(groups: Groups, logprobs: Sequence[float] | None = None) -> dict[s
         classes = sorted((_log_sum(sorted(logprobs[i] for i in g)) for g in groups), reverse=True)
         whole = _log_sum(classes)
         found["entropy_weighted"] = _entropy([math.exp(mass - whole) for mass in classes])
-        found["entropy_semantic"] = -math.fsum(classes) / len(classes)
+        found["entropy_semantic"] = max(0.0, math.log(n) - math.fsum(classes) / len(classes))
     return found
 
 
