@@ -38,9 +38,8 @@ class Truth:
         known = self.choices.get(question, ())
         shown = row.get("choices") or known
         answer = judge.declared(self.task, text, shown, compat=self.compat)
-        if (
-            answer and known and shown != known
-        ):  # permuted options: gold's letter is the known one's
+        permuted = known and list(shown) != list(known)
+        if answer and permuted and judge.kind(self.task) == "choice":
             answer = choice.letter_of(choice.text_of(answer, shown), known)
         return self.compared(question, answer)
 
