@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from w2s_data.steps.uncertainty import (
@@ -22,6 +22,7 @@ def grouped(answers):
     return [[i for i, a in enumerate(answers) if a == one] for one in dict.fromkeys(answers)]
 
 
+@settings(deadline=None)
 @given(ANSWERS, LOGPROBS, st.randoms(use_true_random=False))
 def test_entropy_forgets_names_and_order(answers, logprobs, random):
     logprobs = logprobs[: len(answers)]
@@ -32,6 +33,7 @@ def test_entropy_forgets_names_and_order(answers, logprobs, random):
     assert entropies(grouped(shuffled), [logprobs[i] for i in order]) == known
 
 
+@settings(deadline=None)
 @given(ANSWERS, LOGPROBS)
 def test_entropy_lies_between_none_and_all_different(answers, logprobs):
     n, kinds = len(answers), len(set(answers))
@@ -45,6 +47,7 @@ def test_entropy_lies_between_none_and_all_different(answers, logprobs):
         assert known["entropy"] == pytest.approx(math.log(n))
 
 
+@settings(deadline=None)
 @given(ANSWERS)
 def test_equally_likely_answers_weigh_as_they_count(answers):
     known = entropies(grouped(answers), [-2.5] * len(answers))
@@ -61,6 +64,7 @@ def test_values_by_hand():
     assert entropies([[0]])["entropy_normalised"] == 0
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.floats(0.01, 10))
 def test_scores_of_the_answers_sum_to_one_and_follow_their_shares(answers, temperature):
     groups = grouped(answers)
@@ -85,6 +89,7 @@ POINTS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(POINTS)
 def test_calibration_never_falls_and_keeps_the_mean(points):
     curve = calibration(points)

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from w2s_data import prompts, tasks
@@ -26,6 +26,7 @@ def question(choices, row_id="q"):
     return {"id": row_id, "task": "mmlu", "question": "Which?", "choices": choices}
 
 
+@settings(deadline=None)
 @given(CHOICES, st.integers(2, 8), st.integers(0, 99))
 def test_permutations_are_distinct_seeded_and_lose_no_option(choices, n, seed):
     ways = vary(question(choices), MMLU, n, seed)

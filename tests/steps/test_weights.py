@@ -4,7 +4,7 @@ from collections import Counter
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from w2s_data.errors import W2SError
@@ -21,6 +21,7 @@ def keyed(weights):
     return [(f"row {i}", weight) for i, weight in enumerate(weights)]
 
 
+@settings(deadline=None)
 @given(WEIGHTS, BUDGET, SEED)
 def test_copies_sum_to_the_budget_and_stay_within_one_of_the_weight(weights, budget, seed):
     notes = {}
@@ -36,6 +37,7 @@ def test_copies_sum_to_the_budget_and_stay_within_one_of_the_weight(weights, bud
     assert all(c == 0 for c, w in zip(counts, weights) if w == 0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=6).filter(any), st.integers(1, 20))
 def test_the_expectation_over_the_offset_is_the_weight(units, budget):
     total = sum(units)
@@ -59,6 +61,7 @@ def test_the_mean_over_seeds_comes_near_the_weight():
     assert means == pytest.approx([8 * w / 4 for w in weights], abs=0.05)
 
 
+@settings(deadline=None)
 @given(WEIGHTS, BUDGET, SEED, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(weights, budget, seed, random):
     given_order = keyed(weights)
@@ -68,6 +71,7 @@ def test_the_order_of_the_rows_changes_nothing(weights, budget, seed, random):
     assert counted == again
 
 
+@settings(deadline=None)
 @given(st.integers(1, 30), st.floats(1e-6, 1e6), SEED)
 def test_equal_weights_are_no_weights(n, weight, seed):
     assert list(copies(keyed([weight] * n), seed=seed)) == [1] * n
@@ -119,6 +123,7 @@ def test_rows_keep_their_order_and_drops_their_reasons():
     assert "weight" not in rows[0]["endings"][0], "the input stays as it is"
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(WEIGHT, max_size=3), min_size=1, max_size=12), SEED, st.randoms())
 def test_every_row_is_accounted_for_in_any_order(weights, seed, random):
     rows = [ended(i, *w) if w else drop({"id": f"q{i}"}, "x") for i, w in enumerate(weights)]
@@ -157,6 +162,7 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are():
         list(compile_rows([ended(1, 1.0)], "shares"))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.floats(0, 0.9), SEED)
 def test_rows_that_share_a_prompt_are_held_out_together(prompts, share, seed):
     rows = [ended(i, 1.0) | {"prompt": f"Question {p}"} for i, p in enumerate(prompts)]
