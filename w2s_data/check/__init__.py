@@ -68,7 +68,7 @@ def check(
     values = dict(plan.values) if plan else {}
     values |= {"template": template} if template else {}
     values |= {"cutoff_len": cutoff_len} if cutoff_len else {}
-    model = model or values.get("model_name_or_path")
+    model = model or str(values.get("model_name_or_path") or "") or None
     if plan:
         check_recipe(plan, found)
     elif not root.is_dir():
@@ -122,7 +122,7 @@ class _Run:
         if self.stage or self.plan:
             return self.stage or self.plan.stage  # type: ignore[union-attr]
         trains = manifest.get("trains") if manifest else None
-        return trains if trains in SHAPES else made.stage()
+        return trains if isinstance(trains, str) and trains in SHAPES else made.stage()
 
     def _loadable(self, made: Entry) -> bool:
         if made.source != "file_name":
@@ -233,4 +233,4 @@ class _Run:
 
 def _task(manifest: dict[str, Any] | None) -> tasks.Task | None:
     name = manifest.get("task") if manifest else None
-    return tasks.get(name) if name in tasks.TASKS else None
+    return tasks.get(name) if isinstance(name, str) and name in tasks.TASKS else None

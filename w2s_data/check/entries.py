@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -92,7 +93,8 @@ class Entry:
         """The files of the set, in the order in which they are read; [] when there are none."""
         path = self.folder / str(self.target)
         if path.is_dir():
-            return [path / name for name in os.listdir(path)]
+            with contextlib.suppress(OSError):
+                return [path / name for name in os.listdir(path)]
         return [path] if path.is_file() else []
 
     def kind(self) -> str | None:
@@ -108,7 +110,7 @@ def read_info(folder: Path, found: Findings) -> dict[str, Any] | None:
         info = json.loads(path.read_text("utf-8"))
     except OSError as error:
         message = f"{INFO} cannot be read: {error.strerror or error}"
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"{INFO} is not JSON: {error}"
     else:
         if isinstance(info, dict):
@@ -161,6 +163,9 @@ def _not_understood(raw: Any) -> str | None:
     for key in ("columns", "tags"):
         if key in raw and not isinstance(raw[key], dict):
             return f"{key} is no object, but {type(raw[key]).__name__}"
+        nested = [name for name, to in raw.get(key, {}).items() if isinstance(to, list | dict)]
+        if nested:
+            return f"{key}.{nested[0]} is no text"
     source = next(key for key in SOURCES if key in raw)
     if not isinstance(raw[source], str) or not raw[source]:
         return f"{source} is no text"

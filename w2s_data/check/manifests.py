@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from w2s_data import methods
 from w2s_data.check.entries import Entry
@@ -26,8 +25,10 @@ def read_manifest(entry: Entry, found: Findings) -> Row | None:
         counts, files = manifest["counts"], manifest["files"]
         if not isinstance(counts["dropped"], dict) or not isinstance(files, dict):
             raise ValueError("counts or files are no objects")
-        sum(counts["dropped"].values(), counts["kept"] + counts["questions"] + counts["rows"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        numbers = [counts["kept"], counts["questions"], counts["rows"], *counts["dropped"].values()]
+        if not all(isinstance(number, int) for number in numbers):
+            raise ValueError("counts are no numbers")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         message = f"the manifest cannot be read: {type(error).__name__}: {error}"
         found.add("M104", entry.name, message[:200], file=str(path))
         return None
@@ -83,8 +84,3 @@ def _declared(manifest: Row) -> bool | None:
         return methods.sees_gold(methods.get(manifest["method"], manifest["stage"]))
     except (KeyError, TypeError, W2SError, ImportError):
         return None
-
-
-def task_of(manifest: Row | None) -> Any:
-    """The name of the task that the set was built for."""
-    return manifest.get("task") if manifest else None

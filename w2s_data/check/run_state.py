@@ -44,11 +44,13 @@ def read_recipe(path: str | Path) -> Plan:
         raise W2SError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise W2SError(f"{path}: expected LLaMA-Factory's keys and values, one a line")
-    stage = values.get("stage", "sft")
+    stage = str(values.get("stage", "sft"))
     if stage == "dpo" and values.get("pref_loss") in ("orpo", "simpo"):
         stage = values["pref_loss"]
     if stage not in SHAPES:
         raise unknown("training stage", stage, SHAPES)
+    if values.get("cutoff_len") is not None:
+        values["cutoff_len"] = int(_number(values["cutoff_len"])) or None
     return Plan(
         str(path),
         stage,
