@@ -18,6 +18,7 @@ from w2s_data import audit, sets, show, tasks
 from w2s_data.errors import W2SError
 from w2s_data.inputs import Questions
 from w2s_data.io import atomic, dump
+from w2s_data.manifest import flat
 from w2s_data.report.charts import Chart, charts
 from w2s_data.report.entries import entries
 from w2s_data.report.figures import Figures, Judge, stated
@@ -143,8 +144,8 @@ def _facts(manifest: Mapping[str, Any], figures: Figures) -> dict[str, Any]:
     settings = manifest.get("settings") or {}
     facts["settings"] = ", ".join(f"{name}={value}" for name, value in settings.items())
     facts["ground truth"] = "seen by the stage" if manifest.get("gold_seen") else "not seen"
-    notes = manifest.get("notes") or {}
-    facts |= {str(name): value for name, value in notes.items()}
+    notes = manifest.get("notes")
+    facts |= flat(notes) if isinstance(notes, dict) else {}
     return facts | {"w2s_data": manifest.get("w2s_data")}
 
 

@@ -85,7 +85,7 @@ def _distribution(altair: Any, title: str, records: list[Record]) -> Chart:
     if not any("accuracy" in record for record in records):
         bars = plot.mark_bar(color=COLOURS[0]).encode(x=where, y=altair.Y("rows:Q"))
         return _chart(title.capitalize(), f"Rows by {title}.", records, bars)
-    caption = f"Correct and incorrect rows by {title}; on top the accuracy with its 95 % interval."
+    caption = f"Right and wrong rows by {title}; on top accuracy, its 95 % interval over rows."
     seen = tuple(v for v in VERDICTS if any(record.get(v) for record in records))
     together = altair.vconcat(
         _accuracies(altair, "value"), _stacked(altair, where, seen, "rows"), spacing=4

@@ -201,15 +201,20 @@ class Bins:
         self.low, self.width = found[0], (found[-1] - found[0]) / BINS
         if len(found) <= BINS:
             self.width = 0.0
-        edges = [f"{self.low + k * self.width:.3g}" for k in range(BINS + 1)]
+        edges = [_written(self.low + k * self.width) for k in range(BINS + 1)]
         several = [f"{a} to {b}" for a, b in pairwise(edges)]
-        self.names = several if self.width else [f"{value:g}" for value in found]
+        self.names = several if self.width else [_written(value) for value in found]
 
     def name(self, value: float) -> str:
         """The name of the value's bin."""
         if not self.width:
-            return f"{value:g}"
+            return _written(value)
         return self.names[min(int((value - self.low) / self.width), BINS - 1)]
+
+
+def _written(value: float) -> str:
+    """Three significant digits, without an exponent for what people count."""
+    return f"{rounded(value):,.10g}"
 
 
 def _accuracy(record: Record, found: Counter[str]) -> Record:
