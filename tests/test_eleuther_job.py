@@ -20,8 +20,8 @@ BIN = Path(sys.executable).parent
 
 
 def test_the_narrative_at_a_small_size(tmp_path):
-    """Floor, ceiling, soft labels, a selection, a probe and a round are trained and compared."""
-    settings = {"SEEDS": "1", "SYSTEMS": "window topo_filter", "S2S": "1", "EPOCHS": "1"}
+    """Floor, ceiling, soft labels, a probe and a round are trained and compared."""
+    settings = {"SEEDS": "1", "SYSTEMS": "topo_filter", "S2S": "1", "EPOCHS": "1"}
     settings |= {"LIMIT": "64", "WEAK_LIMIT": "32", "OUT": str(tmp_path / "run")}
     environment = {"PATH": f"{BIN}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -33,7 +33,7 @@ def test_the_narrative_at_a_small_size(tmp_path):
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     table = (tmp_path / "run/table.md").read_text("utf-8")
-    names = ["floor", "xent", "window", "topo_filter", "s2s_1", "ceiling"]
+    names = ["floor", "xent", "topo_filter", "s2s_1", "ceiling"]
     assert re.findall(r"^\| (\w+) \|", table, re.MULTILINE) == names
     seed = tmp_path / "run/seed-1"
     for name in names:
