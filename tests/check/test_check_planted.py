@@ -664,6 +664,16 @@ def test_a_good_set_gives_no_findings(tmp_path_factory, stage, format):
     sound()
 
 
+def test_an_evaluation_set_is_held_against_its_own_training_set(tmp_path):
+    for name in ("a", "a_eval", "b"):
+        good.write(tmp_path, name=name)
+    good.rewrite(tmp_path, good.write(tmp_path, name="b"), "a_eval")
+    assert [(one.code, one.set) for one in check(tmp_path, ask_trainer=False)] == []
+    good.rewrite(tmp_path, good.write(tmp_path, name="a"), "a_eval")
+    found = check(tmp_path, ask_trainer=False)
+    assert [(one.code, one.set, one.count) for one in found] == [("W912", "a", 12)]
+
+
 def test_another_verdict_of_the_trainer_is_told(tmp_path, monkeypatch):
     world = World(tmp_path, 1)
     monkeypatch.setattr(trainer, "installed", lambda: True)

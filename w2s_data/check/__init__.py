@@ -187,7 +187,8 @@ class _Run:
         found = self.found
         survey = Survey(made, stage, found)
         val_size = self.plan.val_size if self.plan else 0.0
-        held_out = Tested(made.name, "W912") if self._held_out(made) else None
+        about = "" if self.plan else _base(made.name)
+        held_out = Tested(made.name, "W912", about=about) if self._held_out(made) else None
         task = self.task or _task(manifest)
         content = Content(made, stage, found, task, self.special)
         copies = Copies(made, found, val_size)
@@ -199,7 +200,8 @@ class _Run:
                     for rule in (content, copies, cuts):
                         rule.see(seen, has)
                     for tested in () if held_out else self.tested:
-                        tested.look(made, found, seen, has)
+                        if tested.about in ("", _base(made.name)):
+                            tested.look(made, found, seen, has)
                     for asked in has.prompt[-1:] if held_out else ():
                         held_out.add(asked)  # type: ignore[union-attr]
             except Unloadable as error:
@@ -229,6 +231,11 @@ class _Run:
             here = survey.fails or f"it drops {len(survey.dropped)} rows"
             message = f"LLaMA-Factory: {says}; by the rules known here: {here}"
             self.found.add("W410", made.name, message, file=made.info)
+
+
+def _base(name: str) -> str:
+    """`gsm8k` of gsm8k_test, gsm8k_train and gsm8k: the sets that belong together by name."""
+    return re.sub("train", "", HELD_OUT.sub("", name), flags=re.I).strip("_-. ")
 
 
 def _task(manifest: dict[str, Any] | None) -> tasks.Task | None:

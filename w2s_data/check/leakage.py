@@ -20,10 +20,12 @@ FRAME = re.compile(r"^\s*(?:question|problem|q)\s*:|(?:answer|solution|a)\s*:\s*
 
 
 class Tested:
-    """The questions of an evaluation set or of a task's test set. Memory: some 100 B a word."""
+    """The questions of an evaluation set or of a task's test set. Memory: some 100 B a word.
 
-    def __init__(self, name: str, code: str, questions: Iterable[str] = ()):
-        self.name, self.code = name, code
+    `about` is the name of the only set that they are to be looked for in, "" for all."""
+
+    def __init__(self, name: str, code: str, questions: Iterable[str] = (), about: str = ""):
+        self.name, self.code, self.about = name, code, about
         self._whole: set[int] = set()
         self._starts: set[int] = set()
         self._lengths: set[int] = set()
