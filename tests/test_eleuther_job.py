@@ -38,7 +38,7 @@ def test_the_narrative_at_a_small_size(tmp_path):
     seed = tmp_path / "run/seed-1"
     for name in names:
         rows = (seed / f"{name}.soft.jsonl").read_text("utf-8").splitlines()
-        assert len(rows) == 470
+        assert len(rows) == 482
         assert all(0 < json.loads(row)["p"] < 1 for row in rows)
         manifest = json.loads((seed / f"data/{name}.manifest.json").read_text("utf-8"))
         counts = manifest["counts"]

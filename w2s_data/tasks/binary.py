@@ -227,22 +227,17 @@ def _worked(question: str, solution: str, rng: Random) -> Shown | None:
 
 
 def altered(solution: str, rng: Random) -> str | None:
-    """The solution with each result, the whole number after an equals sign, wrong with an even
-    chance and at least one; what comes after a wrong result goes on with it."""
+    """The solution with every result wrong: each whole number after an equals sign is another one,
+    and what comes after goes on with it. None for a solution without results."""
     results = list(RESULT.finditer(solution))
-    if not results:
-        return None
-    sure = rng.randrange(len(results))
     replaced: dict[str, str] = {}
     parts, done = [], 0
-    for number, result in enumerate(results):
+    for result in results:
         parts.append(_renumbered(solution[done : result.start(1)], replaced))
-        value = result[1]
-        if number == sure or rng.random() < 0.5:
-            replaced[value] = str(_other(int(value), rng))
-        parts.append(replaced.get(value, value))
+        replaced[result[1]] = str(_other(int(result[1]), rng))
+        parts.append(replaced[result[1]])
         done = result.end(1)
-    return "".join([*parts, _renumbered(solution[done:], replaced)])
+    return "".join([*parts, _renumbered(solution[done:], replaced)]) if results else None
 
 
 def _other(value: int, rng: Random) -> int:
