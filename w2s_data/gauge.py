@@ -15,6 +15,8 @@ from w2s_data.rows import Row, Sample, digest
 from w2s_data.steps.sample import Sampler
 from w2s_data.store import Request, key_of
 
+EXAMPLES = 32
+
 
 @dataclass
 class Note:
@@ -22,8 +24,8 @@ class Note:
 
     asked, missing: samples in all, and those the store lacked; prompts, characters: of the
     requests that lacked some. samples, tokens, texts: what came back, with its characters.
-    generated: samples in `seconds`, the model's `load` apart. lacking: the first few rows that
-    lacked samples, in a seeded order, as (rank, id).
+    generated: samples in `seconds`, the model's `load` apart. examples: some of the prompts.
+    lacking: the first few rows that lacked samples, in a seeded order, as (rank, id).
     """
 
     role: str
@@ -40,6 +42,7 @@ class Note:
     seconds: float = 0.0
     load: float = 0.0
     keys: list[str] = field(default_factory=list)
+    examples: list[str] = field(default_factory=list)
     lacking: list[tuple[str, str]] = field(default_factory=list)
 
     def time(self, first: tuple[int, float], rest: tuple[int, float]) -> None:
@@ -86,6 +89,8 @@ class Gauge(Sampler):
             note.missing += sum(part.n for part in absent)
             note.prompts += 1
             note.characters += len(request.prompt_text())
+            if len(note.examples) < EXAMPLES:
+                note.examples.append(request.prompt_text())
             bisect.insort(note.lacking, (digest("plan", str(self.seed), row_id), row_id))
             del note.lacking[self.remember :]
 

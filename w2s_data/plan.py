@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from w2s_data.backends.checkpoint import checkpoint
 from w2s_data.build import build
 from w2s_data.errors import W2SError, out_of_range
 from w2s_data.gauge import Gauge, Note
@@ -35,9 +36,9 @@ class Round:
 
     asked: responses in all; missing: those the store lacks now. exact: False where the prompts
     hang on earlier answers: the counts are then the probe's, scaled, and none of the probe's own
-    responses is taken for reusable. prompt_tokens and output_tokens: still to be read and to be
-    written; prompts by the characters that the model's own tokens have. seconds: None where the
-    probe measured nothing. gpus: None where a server has them.
+    responses is taken for reusable. prompt_tokens, output_tokens: still to be read and written, by
+    the probe's means. seconds: None where the probe measured nothing. gpus: None where a server
+    has them.
     """
 
     role: str
@@ -209,8 +210,7 @@ def _round(
         characters = probed.characters * scale
     if scale == 1:
         missing, characters = 0, 0.0
-    written = [note for note in real or () if note.model == probed.model and note.tokens]
-    density = sum(n.texts for n in written) / max(1, sum(n.tokens for n in written))
+    density = _density(probed, real or [])
     return Round(
         *names,
         asked,
@@ -221,6 +221,24 @@ def _round(
         _seconds(missing, probed, real or []),
         gpus,
     )
+
+
+def _density(probed: Note, real: list[Note]) -> float:
+    """Characters that a token of a prompt has, 0 where nothing tells: by the model's tokenizer
+    where it lies here, else by what the model wrote."""
+    kind, _, target = probed.model.partition(":")
+    if kind in ("hf", "vllm") and probed.examples:
+        with suppress(ImportError, OSError, ValueError, W2SError):
+            from transformers import AutoTokenizer
+
+            found = checkpoint(target)
+            tokenizer = AutoTokenizer.from_pretrained(
+                found.name, revision=found.revision, local_files_only=True
+            )
+            tokens = sum(len(tokenizer(prompt)["input_ids"]) for prompt in probed.examples)
+            return sum(map(len, probed.examples)) / max(1, tokens)
+    written = [note for note in real if note.model == probed.model]
+    return sum(note.texts for note in written) / max(1, sum(note.tokens for note in written))
 
 
 def _seconds(missing: int, probed: Note, real: list[Note]) -> float | None:
