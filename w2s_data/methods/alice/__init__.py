@@ -1,5 +1,7 @@
 """Alice: Proactive Learning with Teacher's Demonstrations for Weak-to-Strong Generalization.
 
+Shujin Wu, Cheng Qian, Yi R. Fung, Paul Pu Liang, Heng Ji. arXiv 2504.07316.
+
 A weak teacher, taught on train_1, answers each question of train_2 many times. Where its answers
 fall into one cluster they are learnt as they are. Where they fall into several, the teacher's
 uncertainty is put into words, and the untrained student, shown the question, its own answer, the
@@ -132,6 +134,7 @@ def proactive_answers(
     rule: Rule = "densest",
     threshold: Share = 0.9,
     embedding: str = PACKAGED,
+    instruction: str = "",
     stop: Literal["never", "decided"] = "never",
     chunk: Count = 20,
     risk: Share = 0.05,
@@ -144,12 +147,12 @@ def proactive_answers(
     """The teacher's answer where it is sure, the student's own considered one where it is not.
 
     Four rounds. The teacher answers `n` times. The samples are clustered by answer or, for open
-    questions, by meaning (cosine above `threshold`; `rule`: see steps/cluster.py); clusters of one
-    are left out. One cluster: its first sample is learnt (label `original`). Several: the
-    `summarizer` says in at most `sentences` sentences and `words` words what the teacher is unsure
-    about; without one the competing answers are named, and the step where they part (not to a base
-    student). The student answers alone, greedily, and then with all of this before it: that answer
-    is learnt (`new`).
+    questions, by meaning (cosine above `threshold`, of embeddings that follow an `instruction` if
+    the model takes one; `rule`: see steps/cluster.py); clusters of one are left out. One cluster:
+    its first sample is learnt (label `original`). Several: the `summarizer` says in at most
+    `sentences` sentences and `words` words what the teacher is unsure about; without one the
+    competing answers are named, and the step where they part (not to a base student). The student
+    answers alone, greedily, and then with all of this before it: that answer is learnt (`new`).
 
     `stop=decided` samples in steps of `chunk` and ends for a question once the rest of the n
     samples would, in all but the share `risk` of seeded simulations, change neither the largest
@@ -160,7 +163,7 @@ def proactive_answers(
     task, count = teacher.task, Counter[str]()
     if cluster == "task":
         cluster = "meaning" if judge.kind(task) == "open" else "answer"
-    embed = embedder(embedding) if cluster == "meaning" else None
+    embed = embedder(embedding, instruction) if cluster == "meaning" else None
     cut = Cut(task, rule, threshold, embed)
     base = style == "base" or (style == "auto" and not student.backend.chat)
 
