@@ -89,3 +89,22 @@ def test_errors(written, text, message):
 def test_no_such_file():
     with pytest.raises(W2SError, match=r"gone\.yaml: cannot be read"):
         tasks.from_file("gone.yaml")
+
+
+def test_a_choice_task_reads_options_and_asks_for_a_letter(tmp_path):
+    row = {"question": "Which?", "options": ["red", "blue"], "answer": "blue", "id": "1"}
+    (tmp_path / "q.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "t.yaml").write_text("name: hues\nrule: choice\nfiles: {test: q.jsonl}\n")
+    task = tasks.from_file(tmp_path / "t.yaml")
+    (found,) = tasks.questions(task, "test")
+    assert found["choices"] == ["red", "blue"]
+    assert tasks.ask(task, found) == "Question: Which?\nA. red\nB. blue\nAnswer:"
+    assert tasks.gold(task, "test")["1"]["response"] == "My choice is B."
+
+
+def test_an_open_task_takes_several_names(tmp_path):
+    row = {"question": "Which?", "answer": ["Berlin", "Spandau"], "id": "1"}
+    (tmp_path / "q.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "t.yaml").write_text("name: towns\nrule: openqa\nfiles: {test: q.jsonl}\n")
+    gold = tasks.gold(tasks.from_file(tmp_path / "t.yaml"), "test")["1"]
+    assert (gold["answer"], gold["aliases"]) == ("Berlin", ["Spandau"])

@@ -57,7 +57,7 @@ def measures(
     names, contains one, and its best F1. A value has no measure beside `compare`.
     """
     if kind(task) == "choice" and choices:
-        modes = ("letter", "text", "both")
+        modes: tuple[choice.By, ...] = ("letter", "text", "both")
         return {f"by {by}": float(choice.chosen(text, choices, by) == names[0]) for by in modes}
     if kind(task) == "open":
         answer = declared(task, text) or ""

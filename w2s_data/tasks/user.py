@@ -12,7 +12,9 @@
     hub: {test: {path: me/riddles, split: test}}
     roles: {weak: "hf:me/small"}
 
-All but name and rule may be left out. Paths are relative to the file.
+All but name and rule may be left out. Choice questions (rule choice) have options and answers in
+any shape that `tasks/choice.py` reads; an answer may be a list of names (rule openqa). Paths are
+relative to the file.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from w2s_data import prompts
 from w2s_data.errors import W2SError, unknown
-from w2s_data.tasks import ALIASES, Hub, Task
+from w2s_data.tasks import ALIASES, Hub, Task, choice, openqa
 
 
 class HubEntry(BaseModel):
@@ -43,8 +45,8 @@ class TaskFile(BaseModel):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     rule: str
     title: str = ""
-    answer_key: str = Field(default="The answer is:", min_length=1)
-    prompt: str = "qa"
+    answer_key: str | None = Field(default=None, min_length=1)
+    prompt: str = ""
     stop: list[str] = ["Question", "Answer:"]
     max_tokens: int = Field(default=512, ge=1)
     fields: dict[str, str] = {}
@@ -61,13 +63,19 @@ def read_task(path: Path) -> Task:
         raise W2SError(f"{path}: {_sentence(error)}") from None
     for name in given.fields.keys() - ALIASES.keys():
         raise W2SError(f"{path}: fields: {unknown('field', name, ALIASES)}")
+    rule = _rule(path, given.rule)
+    choosing = rule in choice.RULES
+    key = given.answer_key or (choice.ANSWER_KEY if choosing else openqa.ANSWER_KEY)
+    ends = key == choice.ANSWER_KEY
     return Task(
         name=given.name,
         title=given.title or given.name,
-        rule=_rule(path, given.rule),
-        answer_key=given.answer_key,
-        response=partial(keyed_response, given.answer_key),
-        prompt=_prompt(path, given.prompt),
+        rule=rule,
+        answer_key=key,
+        response=choice.response if ends else partial(keyed_response, key),
+        prompt=_prompt(path, given.prompt or ("choice" if choosing else "qa")),
+        shape=choice.shape if choosing else None,
+        read_gold=choice.read_gold if choosing else openqa.read_gold,
         stop=tuple(given.stop),
         max_tokens=given.max_tokens,
         fields=given.fields,
