@@ -2,11 +2,10 @@
 
 A row of allenai/ai2_arc, configuration ARC-Challenge, reads (some rows are labelled 1, 2, ...):
 
-    {"id": "Mercury_7175875",
-     "question": "An astronomer observes that a planet rotates faster after a meteorite impact. "
-                 "Which is the most likely effect of this increase in rotation?",
-     "choices": {"text": ["Planetary density will decrease.", "Planetary years will become longer.",
-                          "Planetary days will become shorter.", "Planetary gravity will grow."],
+    {"id": "Mercury_1",
+     "question": "A cup of soup cools faster in a wide bowl than in a narrow cup. Why?",
+     "choices": {"text": ["The bowl is heavier.", "The bowl holds more soup.",
+                          "More of the soup touches the air.", "The soup gets thicker."],
                  "label": ["A", "B", "C", "D"]},
      "answerKey": "C"}
 """
