@@ -24,6 +24,7 @@ ENVIRONMENT = os.environ | {
 }
 
 
+@pytest.mark.timeout(2400)
 def test_the_narrative_of_paper_three_at_a_small_size(tmp_path):
     settings = {"SEEDS": "1", "LIMIT": "60", "OUT": str(tmp_path / "run")}
     done = subprocess.run(
