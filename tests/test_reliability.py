@@ -13,6 +13,7 @@ from w2s_data.build import build
 from w2s_data.errors import W2SError
 from w2s_data.inputs import Models, Questions
 from w2s_data.io import read_rows, write_rows
+from w2s_data.methods.reliability.judging import judged
 from w2s_data.steps.vary import vary
 
 MODEL = "hf:meta-llama/Llama-2-7b-hf"
@@ -131,6 +132,20 @@ def test_unreadable_answers_are_a_class_or_a_reason_to_drop(tmp_path):
     assert summary.dropped == {"weak: no readable answer": 1}
     summary = run(tmp_path, questions, "reweight", weights="none", settings={"unreadable": "drop"})
     assert summary.dropped == {"weak: no readable answer": 1, "weak: an unreadable answer": 1}
+
+
+@pytest.mark.parametrize("empty", ["The answer is: $", "The answer is: \\boxed{}", "", "3 and 4"])
+def test_an_answer_that_says_nothing_is_unreadable(empty):
+    said = ["The answer is: 3", "The answer is: 6/2", "So 4. The answer is: 4", empty]
+    ways = [{"prompt": f"way {k}", "weak": [{"text": text}]} for k, text in enumerate(said)]
+    row = {"id": "a", "prompt": "p", "ways": ways}
+    kept = judged(row, tasks.get("math"), "class", "entropy", 0.2)
+    assert kept["unreadable"] == 1
+    assert [ending["share"] for ending in kept["endings"]] == [0.5, 0.5, 0.25]
+    assert kept["entropy"] == pytest.approx(1.5 * math.log(2))
+    dropped = judged(row, tasks.get("math"), "auto", "entropy", 0.2)
+    assert dropped["dropped"] == "weak: an unreadable answer"
+    assert dropped["answer"] == "3"
 
 
 ANSWERS = st.lists(st.sampled_from([*OPTIONS, ""]), min_size=5, max_size=5)

@@ -28,12 +28,10 @@ def judged(
     ways = row["ways"]
     samples = [way["weak"][0] for way in ways]
     answers = [vary.original(way, task, s["text"]) for way, s in zip(ways, samples)]
-    row = {name: value for name, value in row.items() if name != "ways"} | {
-        "answers": answers,
-        "unreadable": answers.count(None),
-    }
     groups = [list(group) for group in _groups(answers, task)]
-    silent = [i for i, answer in enumerate(answers) if not answer]
+    silent = sorted(set(range(len(answers))).difference(*groups))
+    row = {name: value for name, value in row.items() if name != "ways"}
+    row |= {"answers": answers, "unreadable": len(silent)}
     if not groups:
         return drop(row, "weak: no readable answer")
     majority = {"answer": answers[groups[0][0]]}
@@ -58,7 +56,7 @@ def judged(
             | {"variation": k, "share": parts[k], "score": scores[k]}
             | known
             for k, (way, sample, answer) in enumerate(zip(ways, samples, answers))
-            if answer
+            if k not in silent
         ),
     )
 
