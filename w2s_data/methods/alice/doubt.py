@@ -30,8 +30,8 @@ def summarised(
         broken = row.get("broken", "")
         return render("alice_summary", question=listed(row), broken=broken, **slots)
 
-    def round(asked: Iterable[Row]) -> Iterator[Row]:
-        for row in summarizer(asked, "summary", prompt=prompt, stop=()):
+    def asking(waiting: Iterable[Row]) -> Iterator[Row]:
+        for row in summarizer(waiting, "summary", prompt=prompt, stop=()):
             (sample,) = row["summary"]
             row = without(row, "summary") | {"doubt": " ".join(sample["text"][:LONGEST].split())}
             broken = fault(sample, row["question"]) or _broken(row["doubt"], sentences, words)
@@ -42,7 +42,7 @@ def summarised(
             count["statements asked for again"] += bool(row["broken"])
             yield row
 
-    for row in going_on(counted(round(rows)), round, lambda row: bool(row["broken"])):
+    for row in going_on(counted(asking(rows)), asking, lambda row: bool(row["broken"])):
         broken = row["broken"]
         yield drop(row, f"summarizer: {broken}") if broken else row
 

@@ -32,6 +32,7 @@ def _unfit(reply: Reply, question: str) -> str:
     """Why a final response cannot be learnt as an answer to the question alone."""
     if _REFUSES.search(reply.text):
         return "refuses"
-    if any(mark.group() not in question for mark in _OTHERS.finditer(reply.text)):
+    known = question.casefold()
+    if any(mark.group().casefold() not in known for mark in _OTHERS.finditer(reply.text)):
         return "talks about another answer"
     return "" if reply.formatted else "no answer in the format"

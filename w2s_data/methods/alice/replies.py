@@ -28,6 +28,7 @@ class Reply(NamedTuple):
 
 
 def read(sample: Sample, row: Row, task: Task) -> Reply:
+    """The sample as a reply to the row's question."""
     if len(sample["text"]) > LONGEST:
         return Reply("", None, False, "too long")
     text = tidy(sample["text"], task)
@@ -54,6 +55,7 @@ def going_on(
 
 
 def without(row: Row, name: str) -> Row:
+    """The row but for one key: samples stay in the store, not in the rows."""
     return {key: value for key, value in row.items() if key != name}
 
 
@@ -64,6 +66,7 @@ def _format(task: Task) -> str:
 
 
 def solving(task: Task) -> Callable[[Row], str]:
+    """The prompt that asks for a chain of thought in the task's format."""
     wanted = _format(task)
     return lambda row: render("alice_solve", question=listed(row), answer_format=wanted)
 
