@@ -3,7 +3,7 @@
 # losses, probes and strong-to-strong rounds on a binary task (https://blog.eleuther.ai/weak-to-strong/).
 #
 #   bash run/eleuther.sh                        # the bundled pair: is this solution right? On a CPU
-#   TASK=sciq SOURCE=hub WEAK=Qwen/Qwen1.5-0.5B STRONG=meta-llama/Meta-Llama-3-8B LIMIT= RATE= \
+#   TASK=sciq SOURCE=hub WEAK=Qwen/Qwen1.5-0.5B STRONG=meta-llama/Meta-Llama-3-8B \
 #     OUT=runs/sciq bash run/eleuther.sh
 #
 # The probes read hidden states, so the strong model runs in this process (hf:). It needs the extras
@@ -15,10 +15,12 @@ weak_base=${WEAK:-bundled/weak} strong_base=${STRONG:-bundled/strong}
 seeds=${SEEDS:-1 2 3} s2s=${S2S:-2}
 systems=${SYSTEMS:-window logconf entropy knn_relabel knn_filter logreg_relabel logreg_filter topo_relabel topo_filter}
 out=${OUT:-runs/eleuther}
-# Questions of train_1 for the weak model, of train_2, and rows trained on in all (copies of them).
+# Questions of train_1 for the weak model, of train_2, and rows trained on in all (copies of them);
+# and keys of LLaMA-Factory. The bundled weak model sees so few questions that it errs.
 bundled() { if [[ $source == bundled ]]; then echo "$1"; fi; }
-weak_limit=${WEAK_LIMIT-$(bundled 700)} limit=${LIMIT-$(bundled 600)} copies=${COPIES-$limit}
-weak_rate=${WEAK_RATE-$(bundled 2e-3)} rate=${RATE-$(bundled 5e-3)} epochs=${EPOCHS-}
+weak_limit=${WEAK_LIMIT-$(bundled 64)} limit=${LIMIT-$(bundled 400)} copies=${COPIES-$limit}
+weak_with=${WEAK_WITH-$(bundled "learning_rate=5e-3 num_train_epochs=8 gradient_accumulation_steps=1")}
+strong_with=${STRONG_WITH-$(bundled "learning_rate=8e-3 gradient_accumulation_steps=1")}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 w2s=$(realpath "$(command -v "${W2S:-w2s-data}")")
 llamafactory=$(realpath "$(command -v "${TRAIN:-llamafactory-cli}")")
@@ -39,13 +41,14 @@ label() {
     shift
     build "$name" "$limit" --method eleuther ${copies:+--copies "$copies"} "$@"
 }
-# Train on the set $1 at the rate $2 and weigh the test questions by the model $3.
+# Train on the set $1, an adapter of $2 with the keys $3, and weigh the test questions by it.
 train() {
     echo "seed $seed: training $1"
-    "$llamafactory" train "factory_configs/$1.yaml" "seed=$seed" ${2:+"learning_rate=$2"} \
-        ${epochs:+"num_train_epochs=$epochs"} >"$1.log" 2>&1 || { tail -n 20 "$1.log"; exit 1; }
+    # shellcheck disable=SC2086
+    "$llamafactory" train "factory_configs/$1.yaml" "seed=$seed" $3 >"$1.log" 2>&1 ||
+        { tail -n 20 "$1.log"; exit 1; }
     "$w2s" soft --task "$task" --source "$source" --split test --quiet \
-        --store ../responses.sqlite --model "hf:$3+saves/$1" --out "$1.soft.jsonl"
+        --store ../responses.sqlite --model "hf:$2+saves/$1" --out "$1.soft.jsonl"
 }
 
 for seed in $seeds; do
@@ -56,13 +59,13 @@ for seed in $seeds; do
 
     # The weak model learns from the ground truth of train_1; the strong ceiling from train_2's.
     build floor "$weak_limit" --method baselines --stage floor --weak "hf:$weak_base"
-    train floor "$weak_rate" "$weak_base"
+    train floor "$weak_base" "$weak_with"
     build ceiling "$limit" --method baselines --stage ceiling --strong "hf:$strong_base"
-    train ceiling "$rate" "$strong_base"
+    train ceiling "$strong_base" "$strong_with"
 
     # The strong model learns the weak model's soft labels.
     label xent --stage xent --weak "$weak" --strong "hf:$strong_base"
-    train xent "$rate" "$strong_base"
+    train xent "$strong_base" "$strong_with"
 
     # Other losses, the student above standing frozen for the one in training; probes, fitted on
     # weak labels over the base's hidden states.
@@ -75,13 +78,13 @@ for seed in $seeds; do
         *) label "$system" --stage "$system" --weak "$weak" --student "$student" \
             --role "strong=hf:$strong_base" ;;
         esac
-        train "$system" "$rate" "$strong_base"
+        train "$system" "$strong_base" "$strong_with"
     done
 
     # Strong to strong: the predictions of one round are the labels of the next.
     for ((round = 1; round <= s2s; round++)); do
         label "s2s_$round" --stage s2s --student "$student" --strong "hf:$strong_base"
-        train "s2s_$round" "$rate" "$strong_base"
+        train "s2s_$round" "$strong_base" "$strong_with"
         student=hf:$strong_base+saves/s2s_$round
     done
     cd ..

@@ -21,7 +21,8 @@ BIN = Path(sys.executable).parent
 
 def test_the_narrative_at_a_small_size(tmp_path):
     """Floor, ceiling, soft labels, a probe and a round are trained and compared."""
-    settings = {"SEEDS": "1", "SYSTEMS": "topo_filter", "S2S": "1", "EPOCHS": "1"}
+    settings = {"SEEDS": "1", "SYSTEMS": "topo_filter", "S2S": "1"}
+    settings |= {"WEAK_WITH": "num_train_epochs=1", "STRONG_WITH": "num_train_epochs=1"}
     settings |= {"LIMIT": "64", "WEAK_LIMIT": "32", "OUT": str(tmp_path / "run")}
     environment = {"PATH": f"{BIN}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
