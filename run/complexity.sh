@@ -46,7 +46,8 @@ train() {
 examine() {
     "$w2s" sample --task "$task" --source "$source" --split test ${TEST:+--limit "$TEST"} \
         --store ../responses.sqlite --model "$backend:$(trained "$1")" --out "$1.test.jsonl" --quiet
-    "$w2s" score "$1.test.jsonl" --task "$task" --source "$source" --json >"$1.score.json"
+    "$w2s" score "$1.test.jsonl" --task "$task" --source "$source" --json \
+        --out "$1.verdicts.jsonl" >"$1.score.json"
 }
 # The set $1 with the further settings, and the foundation trained on it.
 supervise() {

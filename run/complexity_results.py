@@ -1,10 +1,11 @@
 """The table of Guiding Through Complexity: test accuracy on hard and on all questions.
 
-    python3 run/complexity_results.py FOLDER EASY NAME...
+    python3 run/complexity_results.py FOLDER EASY NAME... HARDEST SUB FULL+SUB FULL+PARA MILD GRAVE
 
-FOLDER holds seed-*/NAME.score.json, as `w2s-data score --json` prints them, and the sets with their
-manifests. EASY lists the easy levels (or subjects). Intervals are 95 % bootstrap ones over seeds
-and, within each, test questions. What the paper found stands below.
+FOLDER holds seed-*/NAME.score.json and NAME.verdicts.jsonl, as `w2s-data score --json --out` gives
+them, and the sets with their manifests. EASY lists the easy levels (or subjects). The last six
+names are three pairs, whose differences stand below, question by question; then what the paper
+found. Intervals are 95 % bootstrap ones over seeds and, within each, test questions.
 """
 
 import json
@@ -12,6 +13,8 @@ import random
 import statistics
 import sys
 from pathlib import Path
+
+from results import rights
 
 DRAWS = 2000
 PAPER = """
@@ -41,7 +44,7 @@ def ones(accuracy, count):
 
 
 def shown(seeds):
-    """The mean over the seeds with its interval."""
+    """The mean over the seeds with its interval; a seed is a list of numbers."""
     rng = random.Random(0)
     draws = [
         statistics.fmean(
@@ -88,6 +91,10 @@ def main(folder, easy, *names):
         sets = [seed / "data" / f"{name}.jsonl" for seed in seeds]
         cells = [f"{rows:,.0f}", rates(manifests), wrong_steps(sets), *map(shown, zip(*scores))]
         print(f"| {' | '.join([name, *cells])} |")
+    print()
+    for first, second in zip(names[-6::2], names[-5::2]):
+        pairs = [zip(rights(seed, first), rights(seed, second)) for seed in seeds]
+        print(f"{first} - {second}: {shown([[a - b for a, b in seed] for seed in pairs])}")
     print(PAPER)
 
 
