@@ -67,5 +67,5 @@ def test_any_text_is_read(text):
 
 
 def test_long_texts_are_read_in_no_time():
-    for text in ("1" * 50_000, "$1=" * 20_000, "(1" * 30_000 + "=", "1 " * 30_000):
+    for text in ("1" * 10_000, "$1=" * 3_000, "(1" * 5_000 + "=", "1 " * 5_000):
         list(steps(text))
