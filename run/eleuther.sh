@@ -18,15 +18,33 @@ out=${OUT:-runs/eleuther}
 # Questions of train_1 for the weak model, of train_2, and rows trained on in all (copies of them);
 # and keys of LLaMA-Factory. The bundled weak model sees so few questions that it errs.
 bundled() { if [[ $source == bundled ]]; then echo "$1"; fi; }
-weak_limit=${WEAK_LIMIT-$(bundled 64)} limit=${LIMIT-$(bundled 400)} copies=${COPIES-$limit}
+weak_limit=${WEAK_LIMIT-$(bundled 40)} limit=${LIMIT-$(bundled 800)} copies=${COPIES-$limit}
 weak_with=${WEAK_WITH-$(bundled "learning_rate=5e-3 num_train_epochs=8 gradient_accumulation_steps=1")}
-strong_with=${STRONG_WITH-$(bundled "learning_rate=8e-3 gradient_accumulation_steps=1")}
+strong_with=${STRONG_WITH-$(bundled learning_rate=5e-3)}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 w2s=$(realpath "$(command -v "${W2S:-w2s-data}")")
 llamafactory=$(realpath "$(command -v "${TRAIN:-llamafactory-cli}")")
 python=$(dirname "$w2s")/python
 mkdir -p "$out"
 cd "$out"
+
+# The bundled weights are bfloat16, in which a CPU trains three times as slowly and learns less: the
+# keys for LLaMA-Factory name float32 copies of them.
+float32() {
+    if [[ $1 == bundled/* ]]; then
+        [[ -e float32/$1 ]] || "$python" - "$1" "float32/$1" <<'PYTHON'
+import sys
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from w2s_data.backends.checkpoint import checkpoint
+
+folder = checkpoint(sys.argv[1]).name
+AutoModelForCausalLM.from_pretrained(folder, dtype="float32").save_pretrained(sys.argv[2])
+AutoTokenizer.from_pretrained(folder).save_pretrained(sys.argv[2])
+PYTHON
+        echo "model_name_or_path=$PWD/float32/$1"
+    fi
+}
+weak_with+=" $(float32 "$weak_base")" strong_with+=" $(float32 "$strong_base")"
 
 # The set $1 from the first $2 questions; further arguments go to build.
 build() {
