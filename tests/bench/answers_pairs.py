@@ -59,9 +59,10 @@ def cold(pred: str, gold: str) -> str:
 
 
 def spelled(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Each pair in eight spellings, so that no two are the same."""
+    """Each pair in over 40 spellings, side by side, so that the start of a process weighs little."""
     frames = ("{}", "${}$", "\\boxed{{{}}}", "{{{}}}", "{}.", "\\({}\\)", " {}", "$ {} $")
-    return [(frame.format(a), frame.format(b)) for frame in frames for a, b in set(pairs)]
+    wraps = [frame.replace("{}", " " * blanks + "{}") for blanks in range(6) for frame in frames]
+    return [(w.format(a), w.format(b)) for a, b in dict.fromkeys(pairs) for w in wraps]
 
 
 def measured(name: str, grade: Grader, rows: list[dict[str, Any]]) -> float:
