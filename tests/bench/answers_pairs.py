@@ -59,7 +59,7 @@ def cold(pred: str, gold: str) -> str:
 
 
 def spelled(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Each pair in over 40 spellings, side by side, so that the start of a process weighs little."""
+    """Each pair in over 40 spellings, side by side, so that starting a process weighs little."""
     frames = ("{}", "${}$", "\\boxed{{{}}}", "{{{}}}", "{}.", "\\({}\\)", " {}", "$ {} $")
     wraps = [frame.replace("{}", " " * blanks + "{}") for blanks in range(6) for frame in frames]
     return [(w.format(a), w.format(b)) for a, b in dict.fromkeys(pairs) for w in wraps]
