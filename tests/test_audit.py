@@ -12,7 +12,7 @@ from w2s_data import factory, tasks
 from w2s_data.audit import audit, side_by_side
 from w2s_data.errors import W2SError
 from w2s_data.io import write_rows
-from w2s_data.score import wilson
+from w2s_data.steps.interval import wilson
 from w2s_data.tally import BINS, VERDICTS, Points
 
 GSM8K = tasks.get("gsm8k")

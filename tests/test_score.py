@@ -14,7 +14,8 @@ from w2s_data import tasks
 from w2s_data.answers import classes, vote
 from w2s_data.errors import W2SError
 from w2s_data.prompts import render
-from w2s_data.score import majority_at, pass_at, score, wilson
+from w2s_data.score import majority_at, pass_at, score
+from w2s_data.steps.interval import wilson
 
 GSM8K, MATH = tasks.get("gsm8k"), tasks.get("math")
 SHARED = Path(os.environ.get("W2S_SHARED", Path(__file__).resolve().parents[1].parent / "shared"))

@@ -24,7 +24,7 @@ from w2s_data.gauge import Gauge, Note
 from w2s_data.inputs import Models, Questions
 from w2s_data.manifest import Summary
 from w2s_data.rows import Row, digest
-from w2s_data.score import wilson
+from w2s_data.steps.interval import wilson
 from w2s_data.store import STORE, Store
 
 Mode = Literal["dry", "stored", "real"]

@@ -14,13 +14,13 @@ from w2s_data.answers import Classes, classes, extract
 from w2s_data.errors import W2SError, out_of_range, unknown
 from w2s_data.io import read_rows, write_rows
 from w2s_data.rows import Row, digest
+from w2s_data.steps.interval import wilson
 from w2s_data.tasks import ALIASES as QUESTION_ALIASES
 from w2s_data.tasks import Task, judge
 from w2s_data.tasks.match import Matcher
 from w2s_data.tasks.sources import PROMPTS, RESPONSES, field_of, responses_of
 
 FIELDS = ("id", "question", "prompt", "response", "gold", "level", "subject")
-Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -144,16 +144,6 @@ def facts(score: Score) -> dict[str, Any]:
 def _share(part: Part) -> str:
     low, high = part.interval
     return f"{part.accuracy:.3f} ({low:.3f}-{high:.3f}) of {part.questions:,}"
-
-
-def wilson(accuracy: float, n: int) -> tuple[float, float]:
-    """The 95 % score interval of a proportion over n trials (Wilson 1927)."""
-    if n < 1:
-        raise out_of_range("n", ">= 1", n)
-    shrink = 1 + Z95**2 / n
-    centre = (accuracy + Z95**2 / (2 * n)) / shrink
-    reach = Z95 / shrink * math.sqrt(accuracy * (1 - accuracy) / n + Z95**2 / (4 * n**2))
-    return max(0.0, centre - reach), min(1.0, centre + reach)
 
 
 def pass_at(n: int, correct: int, k: int) -> float:

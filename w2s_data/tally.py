@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from w2s_data.score import wilson
+from w2s_data.steps.interval import wilson
 
 VERDICTS = ("right", "wrong", "silent", "undecided")
 FALSE = ("wrong", "silent")

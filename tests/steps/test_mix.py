@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from w2s_data.errors import W2SError
 from w2s_data.steps import mix
+from w2s_data.steps.interval import wilson
 
 COSTS = st.one_of(st.none(), st.integers(1, 50))
 TASKS = st.lists(st.tuples(COSTS, COSTS), min_size=1, max_size=40)
@@ -98,7 +99,7 @@ def test_largest_is_the_largest_that_fits(limit, below):
 @given(st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_the_interval_holds_the_share(drawn):
     wrong, rows = drawn
-    low, high = mix.interval(wrong, rows)
+    low, high = wilson(wrong / rows, rows)
     assert 0 <= low <= wrong / rows + 1e-9
     assert wrong / rows - 1e-9 <= high <= 1
 

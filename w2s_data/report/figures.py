@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from w2s_data.report.entries import KEPT, Entry
 from w2s_data.rows import Row
-from w2s_data.score import wilson
+from w2s_data.steps.interval import wilson
 from w2s_data.tasks import judge
 from w2s_data.truth import Truth
 

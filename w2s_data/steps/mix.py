@@ -142,12 +142,3 @@ def largest(fits: Callable[[int], bool], below: int) -> int:
         else:
             high = middle - 1
     return low
-
-
-def interval(wrong: int, rows: int) -> tuple[float, float]:
-    """The 95 % score interval of wrong / rows (Wilson 1927)."""
-    z, share = 1.959963984540054, wrong / rows
-    centre = share + z * z / (2 * rows)
-    reach = z * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows))
-    shrink = 1 + z * z / rows
-    return max(0.0, (centre - reach) / shrink), min(1.0, (centre + reach) / shrink)

@@ -15,12 +15,9 @@ n * k, where the original holds n x n distances and adjacencies.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from w2s_data.errors import missing_extra, out_of_range
-
-if TYPE_CHECKING:
-    pass
 
 Array = Any
 Probe = Literal["knn", "logreg", "topo"]

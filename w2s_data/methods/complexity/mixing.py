@@ -16,6 +16,7 @@ from w2s_data.methods.complexity.solutions import told
 from w2s_data.methods.complexity.teaching import bare, place
 from w2s_data.rows import Row, drop, keep
 from w2s_data.steps import mix
+from w2s_data.steps.interval import wilson
 
 Kind = Literal["full", "sub", "full+sub", "full+paraphrase"]
 Unit = Literal["rows", "tokens"]
@@ -157,7 +158,7 @@ def _note_rates(notes: dict[str, Any], kind: Kind, drawn: Plan, budget: int, uni
     for name, choices in (("full tasks", drawn.full), (supplement, drawn.added)):
         taken, wrong = int((choices != mix.NONE).sum()), int((choices == mix.WRONG).sum())
         if taken:
-            low, high = mix.interval(wrong, taken)
+            low, high = wilson(wrong / taken, taken)
             notes[f"outcome errors of {name}"] = (
                 f"{wrong:,} of {taken:,}: {wrong / taken:.4f} ({low:.3f} to {high:.3f})"
             )
