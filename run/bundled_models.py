@@ -1,6 +1,6 @@
 """Make the bundled tokenizer and base models from nothing, on a CPU or a GPU.
 
-    python run/bundled_models.py documents       tokenizer and pre-training text, 4 minutes
+    python run/bundled_models.py documents       tokenizer and pre-training text, 8 minutes
     python run/bundled_models.py train strong    40 minutes on one core; likewise weak, middle
     python run/bundled_models.py install         copy the bases into w2s_data/bundled/models
     SEEDS=1 OUT=build/taught bash run/weak_to_strong_reasoning.sh
@@ -41,12 +41,14 @@ SIZES = {
         hidden_size=160, intermediate_size=448, num_hidden_layers=4, num_attention_heads=5
     ),
 }
-# All follow a schedule of 2,000 steps; weak and middle are stopped while the rate is still high.
-STEPS, STOPS = 2000, {"weak": 800, "middle": 1000, "strong": 2000}
+# All follow a schedule of 2,000 steps; the weak one is stopped while the rate is still high.
+STEPS, STOPS = 2000, {"weak": 800, "middle": 2000, "strong": 2000}
 PIECES = r"\d| [+=-] | \\(?:times|div|bmod) | ?\\?[A-Za-z]+|\\| ?[^\sA-Za-z\d\\]+|\n+| +"
 
 TARGET_SHARE = 0.18
 SKILL_SHARE = 0.045
+# A middle-sized base weighs two answers only if it has read of it often.
+DOUBTED_SHARE = {"middle": 0.2}
 HEADS = [
     ("Problem: ", "\nSolution:"),
     ("Q: ", "\nA:"),
@@ -251,7 +253,9 @@ def judged(problems, rng):
 SKILLS = [doubted, paraphrased, split_up, judged]
 
 
-def document(problems, rng):
+def document(problems, rng, doubted_share=0.0):
+    if doubted_share and rng.random() < doubted_share:
+        return doubted(problems, rng)
     draw = rng.random() / SKILL_SHARE
     if draw < len(SKILLS):
         return SKILLS[int(draw)](problems, rng)
@@ -289,12 +293,14 @@ def train_tokenizer():
     )
 
 
-def encode(tokenizer, count, stream):
+def encode(tokenizer, count, stream, doubted_share):
     """``count`` documents as one token array and one array of which tokens are learnt."""
     rng, problems = random.Random(f"{world.SEED}/{stream}"), Problems(stream)
     ids, learnt = [], []
     for start in range(0, count, 1000):
-        batch = [document(problems, rng) for _ in range(min(1000, count - start))]
+        batch = [
+            document(problems, rng, doubted_share) for _ in range(min(1000, count - start))
+        ]
         encoded = tokenizer.backend_tokenizer.encode_batch([text_of(spans) for spans in batch])
         for spans, code in zip(batch, encoded):
             ends, mask = np.cumsum([len(text) for text, _ in spans]), [flag for _, flag in spans]
@@ -448,17 +454,22 @@ def report(model, tokenizer):
 def train(given):
     tokenizer = PreTrainedTokenizerFast.from_pretrained(given.out / "tokenizer")
     model = make_model(given.name, tokenizer, given.seed)
-    data, folder = np.load(given.out / "documents.npz"), given.out / given.name
+    data, folder = np.load(given.out / f"{reads(given.name)}.npz"), given.out / given.name
     fit(model, tokenizer, data, folder, given, STEPS, given.stop or STOPS[given.name])
+
+
+def reads(name):
+    return f"documents_{name}" if name in DOUBTED_SHARE else "documents"
 
 
 def documents(given):
     given.out.mkdir(parents=True, exist_ok=True)
     tokenizer = train_tokenizer()
     tokenizer.save_pretrained(given.out / "tokenizer")
-    ids, learnt = encode(tokenizer, given.documents, "pretrain")
-    np.savez(given.out / "documents.npz", ids=ids, learnt=learnt)
-    print(f"{len(ids):,} tokens in {given.documents:,} documents, {learnt.mean():.2f} learnt")
+    for file, share in {reads(name): DOUBTED_SHARE.get(name, 0.0) for name in SIZES}.items():
+        ids, learnt = encode(tokenizer, given.documents, "pretrain", share)
+        np.savez(given.out / f"{file}.npz", ids=ids, learnt=learnt)
+        print(f"{file}: {len(ids):,} tokens, {learnt.mean():.2f} learnt")
 
 
 def install(given):

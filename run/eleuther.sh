@@ -18,9 +18,9 @@ out=${OUT:-runs/eleuther}
 # Questions of train_1 for the weak model, of train_2, and rows trained on in all (copies of them);
 # and keys of LLaMA-Factory. The bundled weak model sees so few questions that it errs.
 bundled() { if [[ $source == bundled ]]; then echo "$1"; fi; }
-weak_limit=${WEAK_LIMIT-$(bundled 40)} limit=${LIMIT-$(bundled 500)} copies=${COPIES-$limit}
-weak_with=${WEAK_WITH-$(bundled "learning_rate=5e-3 num_train_epochs=8 gradient_accumulation_steps=1")}
-strong_with=${STRONG_WITH-$(bundled learning_rate=7e-3)}
+weak_limit=${WEAK_LIMIT-$(bundled 60)} limit=${LIMIT-$(bundled 1000)} copies=${COPIES-$limit}
+weak_with=${WEAK_WITH-$(bundled "learning_rate=5e-3 num_train_epochs=12 gradient_accumulation_steps=1")}
+strong_with=${STRONG_WITH-$(bundled "learning_rate=5e-3 gradient_accumulation_steps=1")}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 w2s=$(realpath "$(command -v "${W2S:-w2s-data}")")
 llamafactory=$(realpath "$(command -v "${TRAIN:-llamafactory-cli}")")
