@@ -19,28 +19,8 @@ out=${OUT:-runs/alice}
 # The first so many questions and samples of each: the paper's 100 samples take hours on one core.
 limit=${LIMIT-$([[ $source == bundled ]] && echo 500)}
 samples=${SAMPLES:-20}
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-w2s=$(realpath "$(command -v "${W2S:-w2s-data}")")
-[[ ${TRAIN:-} == no ]] || llamafactory=$(realpath "$(command -v "${TRAIN:-llamafactory-cli}")")
-mkdir -p "$out"
-cd "$out"
-
-build() {
-    "$w2s" build --method alice --task "$task" --source "$source" ${limit:+--limit "$limit"} \
-        --seed "$seed" --store ../responses.sqlite "$@"
-}
-train() {
-    echo "training $1"
-    "$llamafactory" train "factory_configs/$1.yaml" "seed=$seed" ${EPOCHS:+"num_train_epochs=$EPOCHS"} \
-        >"$1.log" 2>&1 || { tail -n 20 "$1.log"; exit 1; }
-}
-# How well the model $2 does on test, under the name $1.
-examine() {
-    "$w2s" sample --task "$task" --source "$source" --split test ${limit:+--limit "$limit"} \
-        --store ../responses.sqlite --model "$2" --out "$1.test.jsonl" --quiet
-    "$w2s" score "$1.test.jsonl" --task "$task" --source "$source" --json \
-        --out "$1.verdicts.jsonl" >"$1.score.json"
-}
+source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
+alice() { build --method alice "$@"; }
 
 for seed in $seeds; do
     mkdir -p "seed-$seed"
@@ -50,8 +30,8 @@ for seed in $seeds; do
 
     # The teacher learns from train_1: by chains of thought that reach the ground truth (the floor),
     # and by the bare answers.
-    build --stage cot --name floor --role "teacher=$backend:$teacher_base"
-    build --stage cot --set form=qa --name teacher_qa --role "teacher=$backend:$teacher_base"
+    alice --stage cot --name floor --role "teacher=$backend:$teacher_base"
+    alice --stage cot --set form=qa --name teacher_qa --role "teacher=$backend:$teacher_base"
     if [[ ${TRAIN:-} == no ]]; then
         echo "train on these two, then run this again with TRAIN=llamafactory-cli"
         cd ..
@@ -62,30 +42,28 @@ for seed in $seeds; do
     examine floor "$teacher"
 
     # Original weak-to-strong: the student learns one sample of the teacher for each question.
-    build --stage original --name w2s_qa --role "teacher=$teacher_qa" --student "hf:$student_base"
+    alice --stage original --name w2s_qa --role "teacher=$teacher_qa" --student "hf:$student_base"
     train w2s_qa
     examine w2s_qa "$backend:$student_base+saves/w2s_qa"
-    build --stage original --name w2s_cot --role "teacher=$teacher" --student "hf:$student_base"
+    alice --stage original --name w2s_cot --role "teacher=$teacher" --student "hf:$student_base"
     train w2s_cot
     examine w2s_cot "$backend:$student_base+saves/w2s_cot"
 
     # Alice: the teacher's sure answers, and the student's own where the teacher wavers.
-    build --stage sft --set n="$samples" --name alice --role "teacher=$teacher" \
+    alice --stage sft --set n="$samples" --name alice --role "teacher=$teacher" \
         --student "$backend:$student_base" ${SUMMARIZER:+--role "summarizer=$SUMMARIZER"}
     train alice
     examine alice "$backend:$student_base+saves/alice"
 
     # Beyond the paper: DPO goes on from there with the answers that the student refuted.
-    build --stage dpo --set n="$samples" --name alice_dpo --role "teacher=$teacher" \
+    alice --stage dpo --set n="$samples" --name alice_dpo --role "teacher=$teacher" \
         --student "$backend:$student_base" ${SUMMARIZER:+--role "summarizer=$SUMMARIZER"} \
         --strong "hf:$student_base+saves/alice"
     train alice_dpo
     examine alice_dpo "$backend:$student_base+saves/alice_dpo"
 
     # The student on the ground truth of train_2: the ceiling.
-    "$w2s" build --method baselines --stage ceiling --name ceiling --task "$task" \
-        --source "$source" ${limit:+--limit "$limit"} --seed "$seed" \
-        --store ../responses.sqlite --strong "hf:$student_base"
+    build --method baselines --stage ceiling --name ceiling --strong "hf:$student_base"
     train ceiling
     examine ceiling "$backend:$student_base+saves/ceiling"
     cd ..

@@ -298,9 +298,7 @@ def encode(tokenizer, count, stream, doubted_share):
     rng, problems = random.Random(f"{world.SEED}/{stream}"), Problems(stream)
     ids, learnt = [], []
     for start in range(0, count, 1000):
-        batch = [
-            document(problems, rng, doubted_share) for _ in range(min(1000, count - start))
-        ]
+        batch = [document(problems, rng, doubted_share) for _ in range(min(1000, count - start))]
         encoded = tokenizer.backend_tokenizer.encode_batch([text_of(spans) for spans in batch])
         for spans, code in zip(batch, encoded):
             ends, mask = np.cumsum([len(text) for text, _ in spans]), [flag for _, flag in spans]

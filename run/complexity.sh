@@ -24,42 +24,26 @@ budget=${BUDGET:-320} samples=${SAMPLES:-4}
 limit=${LIMIT-$([[ $source == bundled ]] && echo 1200)}
 finetuning=${FINETUNING:-lora} seeds=${SEEDS:-1 2 3}
 out=${OUT:-runs/complexity}
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-w2s=$(realpath "$(command -v "${W2S:-w2s-data}")")
-llamafactory=$(realpath "$(command -v "${TRAIN:-llamafactory-cli}")")
-mkdir -p "$out"
-cd "$out"
+source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
 
 # The strong model trained as $1: a whole model after full fine-tuning, else base and adapter.
 trained() { [[ $finetuning == full ]] && echo "saves/$1" || echo "$strong_base+saves/$1"; }
-build() {
-    "$w2s" build --method complexity --task "$task" --source "$source" --seed "$seed" \
-        ${limit:+--limit "$limit"} \
-        --finetuning "$finetuning" --store ../responses.sqlite \
-        --set difficulty="$difficulty" --set easy="$easy" "$@"
-}
-train() {
-    echo "training $1"
-    "$llamafactory" train "factory_configs/$1.yaml" "seed=$seed" ${EPOCHS:+"num_train_epochs=$EPOCHS"} \
-        >"$1.log" 2>&1 || { tail -n 20 "$1.log"; exit 1; }
-}
-examine() {
-    "$w2s" sample --task "$task" --source "$source" --split test ${TEST:+--limit "$TEST"} \
-        --store ../responses.sqlite --model "$backend:$(trained "$1")" --out "$1.test.jsonl" --quiet
-    "$w2s" score "$1.test.jsonl" --task "$task" --source "$source" --json \
-        --out "$1.verdicts.jsonl" >"$1.score.json"
-}
-# The set $1 with the further settings, and the foundation trained on it.
-supervise() {
+# The set $1, and the model trained on it, examined; further arguments go to w2s-data build.
+teach() {
     local name=$1
     shift
-    build --stage sft --name "$name" --weak "$weak" \
+    build --name "$name" --method complexity --finetuning "$finetuning" \
+        --set difficulty="$difficulty" --set easy="$easy" "$@"
+    train "$name"
+    examine "$name" "$backend:$(trained "$name")"
+}
+# The foundation goes on with the set $1 of supervision with the further settings.
+supervise() {
+    teach "$1" --stage sft --weak "$weak" \
         --strong "hf:$(trained foundation)" ${weaker:+--role weaker="$weaker"} \
         ${decomposer:+--role decomposer="$decomposer"} \
         ${paraphraser:+--role paraphraser="$paraphraser"} ${judge:+--role judge="$judge"} \
-        --set n="$samples" --set budget="$budget" "$@"
-    train "$name"
-    examine "$name"
+        --set n="$samples" --set budget="$budget" "${@:2}"
 }
 
 for seed in $seeds; do
@@ -67,9 +51,7 @@ for seed in $seeds; do
     cd "seed-$seed"
 
     # Stage one: the strong model learns the easy levels from ground truth.
-    build --stage foundation --name foundation --strong "hf:$strong_base"
-    train foundation
-    examine foundation
+    teach foundation --stage foundation --strong "hf:$strong_base"
 
     # Question 1 (section 5): hard tasks at a rising error rate, and their clean subtasks.
     for rate in $rates; do

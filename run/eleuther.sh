@@ -21,12 +21,8 @@ bundled() { if [[ $source == bundled ]]; then echo "$1"; fi; }
 weak_limit=${WEAK_LIMIT-$(bundled 60)} limit=${LIMIT-$(bundled 1000)} copies=${COPIES-$limit}
 weak_with=${WEAK_WITH-$(bundled "learning_rate=5e-3 num_train_epochs=12 gradient_accumulation_steps=1")}
 strong_with=${STRONG_WITH-$(bundled "learning_rate=5e-3 gradient_accumulation_steps=1")}
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-w2s=$(realpath "$(command -v "${W2S:-w2s-data}")")
-llamafactory=$(realpath "$(command -v "${TRAIN:-llamafactory-cli}")")
+source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
 python=$(dirname "$w2s")/python
-mkdir -p "$out"
-cd "$out"
 
 # The bundled weights are bfloat16, in which a CPU trains three times as slowly and learns less: the
 # keys for LLaMA-Factory name float32 copies of them.
@@ -46,25 +42,14 @@ PYTHON
 }
 weak_with+=" $(float32 "$weak_base")" strong_with+=" $(float32 "$strong_base")"
 
-# The set $1 from the first $2 questions; further arguments go to build.
-build() {
-    local name=$1 first=$2
-    shift 2
-    "$w2s" build --task "$task" --source "$source" ${first:+--limit "$first"} --seed "$seed" \
-        --store ../responses.sqlite --name "$name" --quiet "$@"
-}
 # A set of soft labels by a stage of the method, each question's two rows compiled into copies.
 label() {
-    local name=$1
-    shift
-    build "$name" "$limit" --method eleuther ${copies:+--copies "$copies"} "$@"
+    build --method eleuther ${copies:+--copies "$copies"} "$@"
 }
-# Train on the set $1, an adapter of $2 with the keys $3, and weigh the test questions by it.
-train() {
-    echo "seed $seed: training $1"
+# Train an adapter of $2 on the set $1 with the keys $3, and weigh the test questions by it.
+teach() {
     # shellcheck disable=SC2086
-    "$llamafactory" train "factory_configs/$1.yaml" "seed=$seed" $3 >"$1.log" 2>&1 ||
-        { tail -n 20 "$1.log"; exit 1; }
+    train "$1" $3
     "$w2s" soft --task "$task" --source "$source" --split test --quiet \
         --store ../responses.sqlite --model "hf:$2+saves/$1" --out "$1.soft.jsonl"
 }
@@ -76,33 +61,33 @@ for seed in $seeds; do
     student=hf:$strong_base+saves/xent
 
     # The weak model learns from the ground truth of train_1; the strong ceiling from train_2's.
-    build floor "$weak_limit" --method baselines --stage floor --weak "hf:$weak_base"
-    train floor "$weak_base" "$weak_with"
-    build ceiling "$limit" --method baselines --stage ceiling --strong "hf:$strong_base"
-    train ceiling "$strong_base" "$strong_with"
+    limit=$weak_limit build --name floor --method baselines --stage floor --weak "hf:$weak_base"
+    teach floor "$weak_base" "$weak_with"
+    build --name ceiling --method baselines --stage ceiling --strong "hf:$strong_base"
+    teach ceiling "$strong_base" "$strong_with"
 
     # The strong model learns the weak model's soft labels.
-    label xent --stage xent --weak "$weak" --strong "hf:$strong_base"
-    train xent "$strong_base" "$strong_with"
+    label --name xent --stage xent --weak "$weak" --strong "hf:$strong_base"
+    teach xent "$strong_base" "$strong_with"
 
     # Other losses, the student above standing frozen for the one in training; probes, fitted on
     # weak labels over the base's hidden states.
     for system in $systems; do
         case $system in
         *_relabel | *_filter)
-            label "$system" --stage probe --set "probe=${system%_*}" --set "use=${system#*_}" \
-                --weak "$weak" --strong "hf:$strong_base"
+            label --name "$system" --stage probe --set "probe=${system%_*}" \
+                --set "use=${system#*_}" --weak "$weak" --strong "hf:$strong_base"
             ;;
-        *) label "$system" --stage "$system" --weak "$weak" --student "$student" \
+        *) label --name "$system" --stage "$system" --weak "$weak" --student "$student" \
             --role "strong=hf:$strong_base" ;;
         esac
-        train "$system" "$strong_base" "$strong_with"
+        teach "$system" "$strong_base" "$strong_with"
     done
 
     # Strong to strong: the predictions of one round are the labels of the next.
     for ((round = 1; round <= s2s; round++)); do
-        label "s2s_$round" --stage s2s --student "$student" --strong "hf:$strong_base"
-        train "s2s_$round" "$strong_base" "$strong_with"
+        label --name "s2s_$round" --stage s2s --student "$student" --strong "hf:$strong_base"
+        teach "s2s_$round" "$strong_base" "$strong_with"
         student=hf:$strong_base+saves/s2s_$round
     done
     cd ..

@@ -19,32 +19,12 @@ limit=${LIMIT-$([[ $source == bundled ]] && echo 500)}
 # true: filter and reweight draw as many rows as there are questions; false: they take all.
 sampling=${SAMPLING:-true}
 paraphraser=${PARAPHRASER:+--role "paraphraser=$PARAPHRASER"}
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-w2s=$(realpath "$(command -v "${W2S:-w2s-data}")")
-llamafactory=$(realpath "$(command -v "${TRAIN:-llamafactory-cli}")")
-mkdir -p "$out"
-cd "$out"
+source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
 
-build() {
-    "$w2s" build --task "$task" --source "$source" ${limit:+--limit "$limit"} --seed "$seed" \
-        --store ../responses.sqlite "$@"
-}
 # The weak model's answers to every variation: generated once, for all stages.
 varied() {
     # shellcheck disable=SC2086
     build --method reliability --weak "$weak" --strong "hf:$strong_base" $paraphraser "$@"
-}
-train() {
-    echo "training $1"
-    "$llamafactory" train "factory_configs/$1.yaml" "seed=$seed" ${EPOCHS:+"num_train_epochs=$EPOCHS"} \
-        >"$1.log" 2>&1 || { tail -n 20 "$1.log"; exit 1; }
-}
-# How well the model $2 does on test, under the name $1.
-examine() {
-    "$w2s" sample --task "$task" --source "$source" --split test ${limit:+--limit "$limit"} \
-        --store ../responses.sqlite --model "$2" --out "$1.test.jsonl" --quiet
-    "$w2s" score "$1.test.jsonl" --task "$task" --source "$source" --json \
-        --out "$1.verdicts.jsonl" >"$1.score.json"
 }
 
 for seed in $seeds; do

@@ -15,28 +15,7 @@ seeds=${SEEDS:-1 2 3}
 out=${OUT:-runs/weak_to_strong_reasoning}
 # The first so many questions; 1,000 of the bundled ones take an hour on one core.
 limit=${LIMIT-$([[ $source == bundled ]] && echo 1000)}
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-w2s=$(realpath "$(command -v "${W2S:-w2s-data}")")
-llamafactory=$(realpath "$(command -v "${TRAIN:-llamafactory-cli}")")
-mkdir -p "$out"
-cd "$out"
-
-build() {
-    "$w2s" build --task "$task" --source "$source" ${limit:+--limit "$limit"} --seed "$seed" \
-        --store ../responses.sqlite "$@"
-}
-train() {
-    echo "training $1"
-    "$llamafactory" train "factory_configs/$1.yaml" "seed=$seed" ${EPOCHS:+"num_train_epochs=$EPOCHS"} \
-        >"$1.log" 2>&1 || { tail -n 20 "$1.log"; exit 1; }
-}
-# How well the model $2 does on test, under the name $1.
-examine() {
-    "$w2s" sample --task "$task" --source "$source" --split test ${limit:+--limit "$limit"} \
-        --store ../responses.sqlite --model "$2" --out "$1.test.jsonl" --quiet
-    "$w2s" score "$1.test.jsonl" --task "$task" --source "$source" --json \
-        --out "$1.verdicts.jsonl" >"$1.score.json"
-}
+source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
 
 for seed in $seeds; do
     mkdir -p "seed-$seed"

@@ -105,6 +105,19 @@ def alice(tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.parametrize("stage", ["sft", "dpo"])
+def test_the_student_is_by_default_the_untrained_base(tmp_path, stage):
+    """Section 3: the student considers before any training; other methods' student is trained."""
+
+    def student(**models):
+        place = {"method": "alice", "stage": stage, "store": tmp_path / "store.sqlite"}
+        questions = Questions(tasks.get("math"), limit=5)
+        return build(questions, Models(models), **place, dry_run=True).models["student"]
+
+    assert student() == "hf:bundled/strong"
+    assert student(student="hf:bundled/middle") == "hf:bundled/middle"
+
+
 def test_sure_answers_are_learnt_and_the_others_are_considered(alice):
     found = alice()
     assert Counter(row["label"] for row in found.rows) == {"original": 4, "new": 4}

@@ -63,6 +63,7 @@ def build(
     known = {*methods.roles(chosen), chosen.trained}
     for role in models.specs.keys() - known:
         raise unknown(f"role of {method} {stage}", role, known)
+    models = models.untrained(chosen.untrained, questions.task)
     name = factory.check_name(name or f"{questions.task.name}_{method}_{stage}")
     values = methods.settings(chosen, _seeded(chosen, seed) | dict(settings))
     entry = factory.entry(chosen.trains, format, f"{name}.jsonl")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from w2s_data import tasks
@@ -86,6 +86,11 @@ class Models:
         raise W2SError(
             f"task {task.name!r} names no model for the role {role!r}: add --role {role}=hf:MODEL"
         )
+
+    def untrained(self, role: str, task: Task) -> Models:
+        """These with the task's strong base as `role`, unless they name another model for it."""
+        bases = {role: task.roles["strong"]} if role and "strong" in task.roles else {}
+        return replace(self, specs={**bases, **self.specs})
 
     def sampler(
         self,

@@ -51,7 +51,8 @@ class Stage(NamedTuple):
     """A stage: its function, what LLaMA-Factory trains on it (`factory.STAGES`) and which role's
     model, and the split it reads by default; `weights` says which of its columns is a row's weight
     (`steps.weights`), "" for none. A stage of SFT starts from the base model, or with `goes_on`
-    from its adapter, too. `recipe` names the paper whose training values are used."""
+    from its adapter, too. `recipe` names the paper whose training values are used. The role
+    `untrained` is by default played by the task's strong base model."""
 
     run: Callable[..., Iterator[Row]]
     trains: str
@@ -60,6 +61,7 @@ class Stage(NamedTuple):
     weights: str = ""
     goes_on: bool = False
     recipe: str = ""
+    untrained: str = ""
 
 
 def get(method: str, stage: str) -> Stage:

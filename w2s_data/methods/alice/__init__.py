@@ -236,7 +236,7 @@ def _contrast(row: Row) -> Row:
 
 STAGES = {
     "cot": Stage(chains_of_thought, trains="sft", split="train_1", trained="teacher"),
-    "original": Stage(original_labels, trains="sft"),
-    "sft": Stage(proactive_answers, trains="sft"),
-    "dpo": Stage(refuted_answers, trains="dpo", trained="strong"),
+    "original": Stage(original_labels, trains="sft", untrained="student"),
+    "sft": Stage(proactive_answers, trains="sft", untrained="student"),
+    "dpo": Stage(refuted_answers, trains="dpo", trained="strong", untrained="student"),
 }
