@@ -2,6 +2,7 @@
 
     python run/bundled_models.py documents       tokenizer and pre-training text, 8 minutes
     python run/bundled_models.py train strong    40 minutes on one core; likewise weak, middle
+    python run/bundled_models.py go_on middle    20 minutes: how two answers are weighed
     python run/bundled_models.py install         copy the bases into w2s_data/bundled/models
     SEEDS=1 OUT=build/taught bash run/weak_to_strong_reasoning.sh
     python run/bundled_models.py adapters --out build/taught/seed-1
@@ -41,14 +42,14 @@ SIZES = {
         hidden_size=160, intermediate_size=448, num_hidden_layers=4, num_attention_heads=5
     ),
 }
-# All follow a schedule of 2,000 steps; the weak one is stopped while the rate is still high.
-STEPS, STOPS = 2000, {"weak": 800, "middle": 2000, "strong": 2000}
+# All follow a schedule of 2,000 steps; weak and middle are stopped while the rate is still high.
+STEPS, STOPS = 2000, {"weak": 800, "middle": 1000, "strong": 2000}
+# The middle one goes on with text a fifth of which shows how two answers are weighed.
+DOUBTED_SHARE, MORE_STEPS = 0.2, 1000
 PIECES = r"\d| [+=-] | \\(?:times|div|bmod) | ?\\?[A-Za-z]+|\\| ?[^\sA-Za-z\d\\]+|\n+| +"
 
 TARGET_SHARE = 0.18
 SKILL_SHARE = 0.045
-# A middle-sized base weighs two answers only if it has read of it often.
-DOUBTED_SHARE = {"middle": 0.2}
 HEADS = [
     ("Problem: ", "\nSolution:"),
     ("Q: ", "\nA:"),
@@ -253,7 +254,7 @@ def judged(problems, rng):
 SKILLS = [doubted, paraphrased, split_up, judged]
 
 
-def document(problems, rng, doubted_share=0.0):
+def document(problems, rng, doubted_share=0):
     if doubted_share and rng.random() < doubted_share:
         return doubted(problems, rng)
     draw = rng.random() / SKILL_SHARE
@@ -452,22 +453,26 @@ def report(model, tokenizer):
 def train(given):
     tokenizer = PreTrainedTokenizerFast.from_pretrained(given.out / "tokenizer")
     model = make_model(given.name, tokenizer, given.seed)
-    data, folder = np.load(given.out / f"{reads(given.name)}.npz"), given.out / given.name
+    data, folder = np.load(given.out / "documents.npz"), given.out / given.name
     fit(model, tokenizer, data, folder, given, STEPS, given.stop or STOPS[given.name])
 
 
-def reads(name):
-    return f"documents_{name}" if name in DOUBTED_SHARE else "documents"
+def go_on(given):
+    folder = given.out / given.name
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    data, steps = np.load(given.out / "doubts.npz"), given.stop or MORE_STEPS
+    fit(model, tokenizer, data, folder, given, steps, steps)
 
 
 def documents(given):
     given.out.mkdir(parents=True, exist_ok=True)
     tokenizer = train_tokenizer()
     tokenizer.save_pretrained(given.out / "tokenizer")
-    for file, share in {reads(name): DOUBTED_SHARE.get(name, 0.0) for name in SIZES}.items():
-        ids, learnt = encode(tokenizer, given.documents, "pretrain", share)
-        np.savez(given.out / f"{file}.npz", ids=ids, learnt=learnt)
-        print(f"{file}: {len(ids):,} tokens, {learnt.mean():.2f} learnt")
+    for name, doubted_share in (("documents", 0), ("doubts", DOUBTED_SHARE)):
+        ids, learnt = encode(tokenizer, given.documents, "pretrain", doubted_share)
+        np.savez(given.out / f"{name}.npz", ids=ids, learnt=learnt)
+        print(f"{name}: {len(ids):,} tokens, {learnt.mean():.2f} learnt")
 
 
 def install(given):
@@ -494,7 +499,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    actions = {f.__name__: f for f in (documents, train, install, adapters)}
+    actions = {f.__name__: f for f in (documents, train, go_on, install, adapters)}
     parser.add_argument("action", choices=actions)
     parser.add_argument("name", nargs="?", choices=list(SIZES), default="strong")
     parser.add_argument("--out", type=Path, default=Path("build/bundled_models"))
