@@ -5,8 +5,8 @@
 #   MODELS="Qwen/Qwen2.5-1.5B Qwen/Qwen2.5-3B Qwen/Qwen2.5-7B" TASK=gsm8k SOURCE=hub SAMPLES=100 \
 #     BACKEND=vllm OUT=runs/qwen bash run/alice_cascade.sh
 #
-# Any number of MODELS, the weakest first. Floor and ceiling are taken from OUT where run/alice.sh
-# has left them, and made otherwise. Variables and TRAIN=no are those of run/alice.sh.
+# Any number of MODELS, the weakest first. Floor and ceiling are those of run/alice.sh, not trained
+# again where it has left them in OUT. Variables and TRAIN=no are those of run/alice.sh.
 set -euo pipefail
 
 task=${TASK:-math} source=${SOURCE:-bundled} backend=${BACKEND:-hf}
@@ -23,19 +23,17 @@ for seed in $seeds; do
     cd "seed-$seed"
 
     # The weakest model learns from train_1: the floor.
-    if [[ ! -e floor.score.json ]]; then
-        build --method alice --stage cot --name floor --role "teacher=$backend:${models[0]}"
-        if [[ ${TRAIN:-} == no ]]; then
-            echo "train on this one, then run this again with TRAIN=llamafactory-cli"
-            cd ..
-            continue
-        fi
-        train floor
-        examine floor "$backend:${models[0]}+saves/floor"
+    teacher=$backend:${models[0]}+saves/floor
+    build --method alice --stage cot --name floor --role "teacher=$backend:${models[0]}"
+    if [[ ${TRAIN:-} == no ]]; then
+        echo "train on this one, then run this again with TRAIN=llamafactory-cli"
+        cd ..
+        continue
     fi
+    train floor
+    examine floor "$teacher"
 
     # Level k: model k, taught before, supervises model k + 1 on the k-th part of train_2.
-    teacher=$backend:${models[0]}+saves/floor
     for ((k = 1; k <= levels; k++)); do
         name=cascade_$k
         build --method alice --stage sft --part "$k/$levels" --set n="$samples" --name "$name" \
@@ -47,11 +45,9 @@ for seed in $seeds; do
     done
 
     # The strongest model on the ground truth of train_2: the ceiling.
-    if [[ ! -e ceiling.score.json ]]; then
-        build --method baselines --stage ceiling --name ceiling --strong "hf:${models[levels]}"
-        train ceiling
-        examine ceiling "$backend:${models[levels]}+saves/ceiling"
-    fi
+    build --method baselines --stage ceiling --name ceiling --strong "hf:${models[levels]}"
+    train ceiling
+    examine ceiling "$backend:${models[levels]}+saves/ceiling"
     cd ..
 done
 

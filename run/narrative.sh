@@ -13,14 +13,20 @@ build() {
     "$w2s" build --task "$task" --source "$source" ${limit:+--limit "$limit"} --seed "$seed" \
         --store ../responses.sqlite "$@"
 }
-# Train on the set $1; further arguments are keys of LLaMA-Factory.
+# Train on the set $1; further arguments are keys of LLaMA-Factory. What was trained before with the
+# same recipe, rows, keys and adapter to start from is not trained again.
 train() {
-    local name=$1
-    shift
+    local name=$1 recipe=factory_configs/$1.yaml keys start sum
+    keys=("seed=$seed" ${EPOCHS:+"num_train_epochs=$EPOCHS"} "${@:2}")
+    start=$(sed -nE 's/^(adapter|model)_name_or_path: (saves.*)/\2/p' "$recipe")
+    # shellcheck disable=SC2086
+    sum=$({ cat "$recipe" "data/$name.jsonl" ${start:+$start/*.safetensors} && echo "${keys[@]}"; } |
+        cksum)
+    [[ -e $name.trained && $(<"$name.trained") == "$sum" ]] && return
     echo "seed $seed: training $name"
-    "$llamafactory" train "factory_configs/$name.yaml" "seed=$seed" \
-        ${EPOCHS:+"num_train_epochs=$EPOCHS"} "$@" >"$name.log" 2>&1 ||
+    "$llamafactory" train "$recipe" "${keys[@]}" >"$name.log" 2>&1 ||
         { tail -n 20 "$name.log"; exit 1; }
+    echo "$sum" >"$name.trained"
 }
 # How well the model $2 does on the first $TEST or $limit questions of test, under the name $1.
 examine() {
