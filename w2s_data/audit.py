@@ -2,8 +2,10 @@
 
 Works on the sets of every method here, and on LLaMA-Factory's sets from elsewhere: rows are known
 by their id or their prompt. A label is what a row teaches: the response, the chosen one of a pair,
-a KTO response with its tag. Every share has Wilson's 95 % interval over the questions behind it,
-because rows of one question are no independent trials.
+a KTO response with its tag. A soft label (rows with a `weight` and `p`, the probability of the
+first of two choices) is its likelier choice, counted once a question whatever its copies; its
+`confidence` is that choice's probability. Every share has Wilson's 95 % interval over the questions
+behind it, because rows of one question are no independent trials.
 """
 
 from __future__ import annotations
@@ -84,7 +86,8 @@ class Filter:
 class Audit:
     """One set. by: labels by level, by subject and by each of the set's own kinds (side, ...).
 
-    unmatched: rows that answer no question of the gold; they are counted nowhere else.
+    unmatched: rows that answer no question of the gold; they are counted nowhere else. soft: rows
+    of soft labels, of which `labels` counts one a question.
     """
 
     name: str
@@ -96,6 +99,7 @@ class Audit:
     filter: Filter | None
     by: dict[str, dict[str, Labels]]
     measures: dict[str, Measure]
+    soft: int = 0
 
 
 def audit(
@@ -132,7 +136,7 @@ class _Auditor:
 
     def __init__(self, found: Set, truth: Truth):
         self.set, self.truth = found, truth
-        self.rows = self.unmatched = 0
+        self.rows = self.unmatched = self.soft = 0
         self.labels, self.pairs, self.longer = Tally(), Tally(), Tally()
         self.lengths: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         self.by: dict[str, dict[str, Tally] | None] = {}
@@ -161,6 +165,7 @@ class _Auditor:
             filtered,
             {kind: by_kind(groups) for kind, groups in sorted(self.by.items()) if groups},
             {name: self.points[name].measure("entropy" not in name) for name in columns},
+            self.soft,
         )
 
     def _row(self, row: Row, where: str) -> None:
@@ -168,6 +173,12 @@ class _Auditor:
         if question is None:
             self.unmatched += 1
             return
+        p = self._p(question, row)
+        if p is not None:
+            self.soft += 1
+            if question in self.kept:
+                return
+            row = self._likelier(question, row, p)
         verdict = self.truth.verdict(question, _label(row), row)
         self._length("right" if verdict == "right" else "not right", _label(row))
         if "chosen" in row:
@@ -179,6 +190,20 @@ class _Auditor:
         self.labels.add(verdict, question)
         self.kept.setdefault(question, verdict)
         self._kinds(row, verdict, question)
+
+    def _p(self, question: str, row: Row) -> float | None:
+        """The probability of the first of two choices, of a row that is part of a soft label; a
+        dropped row has no weight, and may have the weak label alone."""
+        dropped = "dropped" in row
+        p = row.get("p", row.get("weak") if dropped else None)
+        told = isinstance(p, float) and (dropped or isinstance(row.get("weight"), float))
+        return p if told and len(self.truth.choices.get(question, ())) == 2 else None
+
+    def _likelier(self, question: str, row: Row, p: float) -> Row:
+        """The row as one that teaches the likelier choice, with its probability as confidence."""
+        rest = {name: value for name, value in row.items() if not isinstance(value, float)}
+        choice = self.truth.choices[question][p <= 0.5]
+        return rest | {"response": f" {choice}", "confidence": max(p, 1 - p)}
 
     def _pair(self, question: str, row: Row, chosen: str) -> None:
         self.pairs.add(f"{chosen} {self.truth.verdict(question, row['rejected'], row)}", question)
@@ -254,23 +279,31 @@ class _Auditor:
         """(question, reason, verdict) of each question that is not in the set; the verdict on the
         label it would have had, None where no file tells."""
         if before:
-            for where, row in before.rows():
-                question = self.truth.find(row, where)
-                if question is not None and question not in self.kept:
-                    text = row["chosen"] if "chosen" in row else row["response"]
-                    yield (
-                        question,
-                        f"in {before.name} only",
-                        self.truth.verdict(question, text, row),
-                    )
+            yield from self._only(before)
             return
         for row in self.set.dropped():
             question = self.truth.find(row, f"{self.set.name}.dropped.jsonl")
             if question is not None:
+                p = self._p(question, row)
+                row = row if p is None else self._likelier(question, row, p)
                 verdict = self._story(question, row)
                 if verdict is not None:
                     self._measure(row, verdict, question)
                 yield question, row["dropped"], verdict
+
+    def _only(self, before: Set) -> Iterator[tuple[str, str, str]]:
+        """As `_dropped`, of the set as it was before the filter; a soft label comes once."""
+        soft: set[str] = set()
+        for where, row in before.rows():
+            question = self.truth.find(row, where)
+            if question is None or question in self.kept or question in soft:
+                continue
+            p = self._p(question, row)
+            if p is not None:
+                soft.add(question)
+                row = self._likelier(question, row, p)
+            verdict = self.truth.verdict(question, _label(row), row)
+            yield question, f"in {before.name} only", verdict
 
     def _story(self, question: str, row: Row) -> str | None:
         """The verdict on a dropped row's answer, or on what would have been its label."""
@@ -289,6 +322,8 @@ def facts(found: Audit) -> dict[str, dict[str, str]]:
     """The audit as sections of names and values for a person."""
     labels, told = found.labels, dict[str, dict[str, str]]()
     told["labels"] = {"rows": f"{labels.rows:,}", "questions": f"{labels.questions:,}"}
+    if found.soft:
+        told["labels"]["rows of soft labels"] = f"{found.soft:,}"
     told["labels"] |= {name: _told(getattr(labels, name)) for name in VERDICTS}
     if found.unmatched:
         told["labels"]["rows that gold does not know"] = f"{found.unmatched:,}"

@@ -22,7 +22,7 @@ class Matcher:
         self.place = place
         self._ids: set[str] = set()
         self._by_text: dict[str, list[str]] = defaultdict(list)
-        choices = {"choices": ["\0"]} if task.shape else {}
+        choices = {"choices": ["\0", "\0"]} if task.shape else {}
         before, _, after = ask(task, {"question": "\0"} | choices).partition("\0")
         after = after.rpartition("\0")[2]
         self._before, self._after = before.strip(), after.strip()

@@ -1,0 +1,109 @@
+"""What reads a set of soft labels (two weighted rows a question): audit, check and explain."""
+
+import math
+
+import pytest
+
+from w2s_data import factory, tasks
+from w2s_data.audit import audit, facts
+from w2s_data.build import build
+from w2s_data.inputs import Models, Questions
+from w2s_data.io import read_rows, write_rows
+
+BOOLQ = tasks.get("boolq")
+# By question: gold, the weak model's p(yes), the student's.
+SOFT = {
+    "a": ("yes", 0.9, 0.8),
+    "b": ("yes", 0.7, 0.45),
+    "c": ("yes", 0.2, 0.6),
+    "d": ("no", 0.05, 0.02),
+    "e": ("no", 0.35, 0.55),
+    "f": ("no", 0.6, 0.97),
+}
+LONG = "a passage of words that both of its choices share, and that makes up most of every row, "
+
+
+def world(folder, soft=SOFT):
+    """Questions with their answers, and what two models weigh the choices."""
+    asked = [
+        {"id": i, "question": f"{LONG * 3}{i * 5}", "answer": gold}
+        for i, (gold, *_) in soft.items()
+    ]
+    write_rows(folder / "questions.jsonl", asked)
+    questions = Questions(BOOLQ, "train_2", "file", str(folder / "questions.jsonl"))
+    prompts = {row["id"]: row["prompt"] for row in questions.rows()}
+    for place, name in enumerate(("weak", "student"), 1):
+        weighed = [
+            {"prompt": prompts[i], "response": choice, "logprob": math.log(p)}
+            for i, told in soft.items()
+            for choice, p in (("yes", told[place]), ("no", 1 - told[place]))
+        ]
+        write_rows(folder / f"{name}.jsonl", weighed)
+    return questions
+
+
+def run(folder, stage="xent", name="set", **given):
+    """A build of an eleuther stage over recorded weights."""
+    roles = ("weak",) if stage == "xent" else ("weak", "student")
+    specs = {role: f"replay:{folder / role}.jsonl" for role in roles}
+    return build(
+        world(folder),
+        Models(specs | {"strong": "hf:a/b"}),
+        method="eleuther",
+        stage=stage,
+        name=name,
+        out=folder / "data",
+        configs=folder / "configs",
+        store=folder / "store.sqlite",
+        **given,
+    )
+
+
+def test_a_soft_label_is_audited_as_its_likelier_choice(tmp_path):
+    run(tmp_path, copies=60)
+    found = audit(["set"], gold="task", folder=tmp_path / "data")[0]
+    assert (found.labels.rows, found.labels.questions, found.soft) == (6, 6, 60)
+    assert (found.labels.right.count, found.labels.wrong.count) == (4, 2)
+    assert found.measures.keys() == {"confidence"}
+    confidence = found.measures["confidence"]
+    told = {b.labels.right.count: [] for b in confidence.bins}
+    for b in confidence.bins:
+        told[b.labels.right.count].append(pytest.approx(b.mean))
+    assert told == {0: [0.6, 0.8], 1: [0.65, 0.7, 0.9, 0.95]}
+    # Of the right and the wrong ones, six of eight pairs are in order.
+    assert confidence.auroc == 6 / 8
+    assert confidence.error == pytest.approx((0.6 + 0.8 + 0.35 + 0.3 + 0.1 + 0.05) / 6)
+    assert facts(found)["labels"]["rows of soft labels"] == "60"
+
+
+def test_a_filter_of_soft_labels_has_precision_and_recall(tmp_path):
+    """The window keeps b, c and e, of which the student is unsure; c's label is wrong."""
+    run(tmp_path, name="all", copies=40)
+    run(tmp_path, "window", copies=40, settings={"radius": "0.15"})
+    kept = {row["id"] for _, row in read_rows(tmp_path / "data/set.jsonl")}
+    assert kept == {"b", "c", "e"}
+    told = audit(["set"], gold="task", folder=tmp_path / "data")[0]
+    same = audit(["set"], gold="task", folder=tmp_path / "data", before="all")[0]
+    for found in (told, same):
+        assert (found.filter.precision.count, found.filter.precision.of) == (2, 3)
+        assert (found.filter.recall.count, found.filter.recall.of) == (2, 4)
+        assert (found.filter.lost.count, found.filter.lost.of) == (2, 3)
+        assert found.filter.unknown == 0
+    assert told.filter.reasons.keys() == {"window: the student is sure"}
+    assert told.measures.keys() == {"confidence"}
+
+
+def test_numbers_called_p_and_weight_of_other_sets_are_columns(tmp_path):
+    """A task without two choices has no soft labels."""
+    asked = [{"id": i, "question": f"What is {i}?", "answer": "1"} for i in "ab"]
+    write_rows(tmp_path / "gold.jsonl", asked)
+    rows = [
+        {"id": i, "instruction": "", "output": f"#### {k}", "p": 0.5, "weight": 0.5}
+        for k, i in enumerate("ab")
+    ]
+    write_rows(tmp_path / "set.jsonl", rows)
+    factory.register(tmp_path, "set", factory.entry("sft", "alpaca", "set.jsonl"))
+    gold, task = tmp_path / "gold.jsonl", tasks.get("gsm8k")
+    found = audit(["set"], gold=gold, folder=tmp_path, task=task)[0]
+    assert (found.labels.rows, found.soft) == (2, 0)
+    assert found.measures.keys() == {"p", "weight"}
