@@ -178,3 +178,29 @@ def test_rows_that_share_a_prompt_are_held_out_together(prompts, share, seed):
 def test_the_share_held_out_is_the_share_asked_for():
     rows = (ended(i, 1.0) for i in range(4000))
     assert sum("held_out" in row for row in hold_out(rows, 0.1)) == pytest.approx(400, abs=60)
+
+
+@settings(deadline=None)
+@given(st.lists(WEIGHT, min_size=1, max_size=4), SEED)
+def test_a_row_held_out_stands_for_the_weights_of_its_endings(weights, seed):
+    """Beside any other rows: as many copies as positive weights, each within one of its share."""
+    rows = [ended(0, *weights) | {"held_out": True}, ended(1, 3.0), ended(2, 1.0)]
+    held, *_ = compile_rows(rows, "column:w", budget=50, seed=seed)
+    positive = sum(weight > 0 for weight in weights)
+    if not positive:
+        assert held["dropped"] == ZERO
+        return
+    counted = Counter(ending["response"] for ending in held["endings"])
+    assert counted.total() == positive
+    total = sum(map(Fraction, weights))
+    for i, weight in enumerate(weights):
+        assert abs(counted[str(i)] - positive * Fraction(weight) / total) < 1
+
+
+def test_soft_labels_held_out_are_soft_on_the_mean():
+    """Not coin flips: over many rows each label has the share that its weights say."""
+    rows = [ended(i, 0.2, 0.8) | {"held_out": True} for i in range(1000)]
+    found = list(compile_rows(rows, "column:w", seed=7))
+    counted = Counter(ending["response"] for row in found for ending in row["endings"])
+    assert counted.total() == 2000
+    assert counted["0"] == pytest.approx(400, abs=60)

@@ -49,9 +49,10 @@ def compile_rows(
     `weights` is `share`, `score`, `entropy` (1 - the normalised entropy) or `column:NAME`, looked
     for on the ending, then on the row, then in its `meta`. `budget` is the number of endings in
     the result, by default that of the endings with a positive weight. The weight itself goes
-    through as the ending's `weight`. A row without a copy is dropped with its reason; rows marked
-    `held_out` are not drawn from: each of their endings with a positive weight stays once.
-    Permuting the rows changes no row's copies. Two passes over a spool; memory is flat.
+    through as the ending's `weight`. A row without a copy is dropped with its reason. Rows marked
+    `held_out` are compiled each by itself: as many copies as it has endings of positive weight,
+    shared out among them by weight, so that an evaluation counts each row alike and a soft label
+    as it is. Permuting the rows changes no row's copies. Two passes over a spool; memory is flat.
     Raises W2SError for a row without the column, or a weight that is no number >= 0.
     """
     spool = Spool(weigh(rows, weights))
@@ -66,12 +67,17 @@ def compile_rows(
         if "endings" not in row:
             yield row
             continue
-        endings = []
-        for ending in row["endings"]:
-            times = ending["weight"] > 0 if row.get("held_out") else next(counts)
-            endings += [ending] * times
+        times = _by_itself(row, seed) if row.get("held_out") else counts
+        endings = [one for ending in row["endings"] for one in [ending] * next(times)]
         yield row | {"endings": endings} if endings else _absent(row)
     next(counts, None)
+
+
+def _by_itself(row: Row, seed: int) -> Iterator[int]:
+    """The copies of each ending of one row, as many in all as have a positive weight."""
+    units = [_units(ending["weight"]) for ending in row["endings"]]
+    drawn = _Drawn(max(1, sum(units)), sum(map(bool, units)), seed, row["id"])
+    return map(drawn.step, units)
 
 
 def weigh(rows: Iterable[Row], weights: str) -> Iterator[Row]:
@@ -132,10 +138,10 @@ def copies(
 class _Drawn:
     """Systematic resampling item by item, and how far the copies are from the weights."""
 
-    def __init__(self, total: int, budget: int, seed: int):
+    def __init__(self, total: int, budget: int, seed: int, key: str = ""):
         self.total, self.budget = total, budget
         self.passed = 0
-        self.offset = rng(seed, "", "copies").randrange(total)
+        self.offset = rng(seed, key, "copies").randrange(total)
         self.largest = self.off = 0
         self.items: Counter[int] = Counter()
 
