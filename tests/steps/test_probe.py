@@ -157,6 +157,69 @@ def test_half_precision_on_disk_is_read(tmp_path):
     assert not set(kept.tolist()) & set(turned.tolist())
 
 
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, st.integers(1, 30), st.sampled_from([1, 2, 3]), st.booleans())
+def test_points_that_coincide(seed, k, grid, by_others):
+    """Few places, many points on each; asked for by themselves, by others among them and beside."""
+    acts, _ = data(seed, count=40, width=2, grid=grid)
+    asked = data(seed + 1, count=25, width=2, grid=grid + 1)[0] if by_others else acts
+    found = probe.neighbours(acts, asked if by_others else None, k)
+    for row, point in enumerate(asked):
+        itself = None if by_others else row
+        assert found[row].tolist() == sorted(nearest(acts, point, k, range(40), itself))
+
+
+@pytest.mark.parametrize("places", [1, 7])
+def test_many_equal_points_are_searched_once(places, monkeypatch):
+    """As the states of layer 0, where all prompts end alike. The first ones are the nearest."""
+    monkeypatch.setattr(np, "delete", None)  # all points again for each
+    acts = np.tile(np.arange(places)[:, None], (1, 64)).astype(np.float32)
+    groups = np.arange(4000) % places
+    found = probe.neighbours(acts[groups], None, 50)
+    for row in (0, 1, 49 * places, 50 * places, 3999):
+        same = [i for i in range(row % places, 4000, places) if i != row]
+        assert found[row].tolist() == same[:50]
+    labels = (np.arange(4000) // places) % 2.0
+    assert (probe.knn(acts[groups], labels, 50) == 0.5).all()
+
+
+def reference_both(acts, labels, contamination, k):
+    """Filtered and fitted again, by the references above."""
+    off = abs(np.array(reference_knn(acts, labels, k)) - labels)
+    gone = sorted(range(len(acts)), key=lambda i: (-round(off[i], 12), i))
+    kept = sorted(gone[int(contamination * len(acts)) :])
+    return kept, reference_knn(acts[kept], labels[kept], min(k, len(kept)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(SEEDS, st.integers(1, 15), st.floats(0, 0.9))
+def test_both_filters_and_fits_again(seed, k, contamination):
+    acts, labels = data(seed, count=40)
+    how = {"use": "both", "contamination": contamination, "k": k}
+    kept, after = probe.clean(acts, labels, probe="knn", **how)
+    expected, relabelled = reference_both(acts, labels, contamination, k)
+    assert kept.tolist() == expected
+    assert after == pytest.approx(relabelled)
+    kept = reference_topo_filter(acts, labels, contamination, k)
+    if len(kept) < 2:
+        return
+    core = reference_core(acts[kept], labels[kept], min(k, len(kept) - 1))
+    found, after = probe.clean(acts, labels, probe="topo", **how)
+    assert found.tolist() == kept
+    assert after == pytest.approx(reference_knn(acts[kept], labels[kept], min(k, len(core)), core))
+
+
+@pytest.mark.parametrize("name", ["knn", "logreg", "topo"])
+@pytest.mark.parametrize(
+    ("contamination", "said"),
+    [(0.99, "less: the filter leaves [01] of 60 rows"), (1.0, r"in \[0, 1\), was: 1.0")],
+)
+def test_a_filter_that_leaves_too_little(name, contamination, said):
+    acts, labels = data(5, count=60)
+    with pytest.raises(W2SError, match=f"contamination must be {said}"):
+        probe.clean(acts, labels, probe=name, use="both", contamination=contamination, k=5)
+
+
 def test_too_few_points():
     acts, labels = data(0, count=20)
     with pytest.raises(W2SError, match=r"k must be less than the number of rows \(20\), was: 50"):

@@ -8,12 +8,14 @@ connected component of each class in the directed kNN graph, and the mean label 
 nearest points in it.
 
 Shapes: `acts` [n, width], `labels` [n] in [0, 1]. Distances are Euclidean, computed in blocks;
-ties go to the point that stands first, so results do not depend on the machine. Memory grows with
-n * k, where the original holds n x n distances and adjacencies.
+ties go to the point that stands first, so results do not depend on the machine, and points that
+coincide are searched once. Memory grows with n * k, where the original holds n x n distances and
+adjacencies.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -42,13 +44,14 @@ def clean(
     `relabel` keeps all and gives each the probe's label. `filter` drops the share `contamination`
     on which probe and label disagree most and leaves labels as they are. `both` filters, then fits
     the probe again on what is left and relabels that; the original breaks on the lengths here.
-    Raises W2SError when there are not more than k points.
+    Raises W2SError when there are not more than k points, or `both` leaves fewer than two.
     """
     import numpy as np
 
     labels = np.asarray(labels, dtype=np.float64)
-    if probe != "logreg" and len(labels) <= k:
-        raise out_of_range("k", f"less than the number of rows ({len(labels)})", k)
+    check_size(probe, k, len(labels))
+    if use != "relabel" and not 0 <= contamination < 1:
+        raise out_of_range("contamination", "in [0, 1)", contamination)
     relabelled: Callable[[Array, Array], Array] = {
         "knn": lambda acts, labels: knn(acts, labels, min(k, len(labels))),
         "logreg": lambda acts, labels: logreg(acts, labels, l2),
@@ -60,8 +63,17 @@ def clean(
             kept = topo_filter(acts, labels, contamination, k, k)
         else:
             kept = agreeing(relabelled(acts, labels), labels, contamination)
+        if use == "both" and len(kept) < 2:
+            rule = f"less: the filter leaves {len(kept)} of {len(labels)} rows to fit on again"
+            raise out_of_range("contamination", rule, contamination)
         acts, labels = np.asarray(acts)[kept], labels[kept]
     return kept, labels if use == "filter" else relabelled(acts, labels)
+
+
+def check_size(probe: Probe, k: int, count: int) -> None:
+    """Raise W2SError where `count` points are too few for the probe's k."""
+    if probe != "logreg" and count <= k:
+        raise out_of_range("k", f"less than the number of rows ({count})", k)
 
 
 def knn(acts: Array, labels: Array, k: int) -> Array:
@@ -157,16 +169,34 @@ def neighbours(points: Array, asked: Array | None, k: int) -> Array:
     """
     import numpy as np
 
-    nearest = _scientific("sklearn.neighbors")
     points = np.array(points, dtype=np.float32)
     # An overall shift changes no distance, and short vectors lose least to rounding.
     middle = np.rint(points.mean(0))
     points -= middle
-    others = points if asked is None else np.asarray(asked, dtype=np.float32) - middle
+    others = None if asked is None else np.asarray(asked, dtype=np.float32) - middle
+    firsts, groups = _distinct(points)
+    if len(firsts) == len(points):
+        return np.sort(_nearest(points, others, k), axis=1)
+    if others is not None:
+        chosen, same = _distinct(others)
+        return np.sort(_within(points, firsts, groups, others[chosen], k)[same], axis=1)
+    # One more, for the point itself stands among its own nearest or behind them at distance 0.
+    found = _within(points, firsts, groups, points[firsts], k + 1)[groups]
+    own = found == np.arange(len(points))[:, None]
+    own[:, -1] |= ~own.any(1)
+    return np.sort(found[~own].reshape(len(points), k), axis=1)
+
+
+def _nearest(points: Array, asked: Array | None, k: int) -> Array:
+    """[m, k]: the k nearest points of each, in any order; of ties the first."""
+    import numpy as np
+
+    nearest = _scientific("sklearn.neighbors")
+    others = points if asked is None else asked
     most = len(points) - (asked is None)
     pool = min(k + SPARE, most)
     index = nearest.NearestNeighbors(n_neighbors=pool, algorithm="brute").fit(points)
-    distances, found = index.kneighbors(None if asked is None else others)
+    distances, found = index.kneighbors(asked)
     if pool > k:
         scale = 1e-6 * np.sqrt((points**2).sum(1).max())
         limit = distances[:, k - 1] * (1 + 1e-5) + scale
@@ -175,9 +205,51 @@ def neighbours(points: Array, asked: Array | None, k: int) -> Array:
             if pool < most and distances[row, -1] <= limit[row]:
                 among = np.delete(np.arange(len(points)), row if asked is None else [])
             among = np.sort(among)
-            squares = ((points[among] - others[row]).astype(np.float64) ** 2).sum(1)
-            found[row, :k] = among[np.argsort(squares, kind="stable")[:k]]
-    return np.sort(found[:, :k], axis=1)
+            order = np.argsort(_squares(points[among], others[row]), kind="stable")
+            found[row, :k] = among[order[:k]]
+    return found[:, :k]
+
+
+def _within(points: Array, firsts: Array, groups: Array, asked: Array, k: int) -> Array:
+    """[m, k]: the k nearest points of each of `asked`, nearest first, where points coincide.
+
+    Points that coincide are searched once. The groups of the k nearest points are the k groups
+    that are nearest themselves, of ties those whose first point stands first.
+    """
+    import numpy as np
+
+    distinct = points[firsts]
+    near = _nearest(distinct, asked, min(k, len(distinct)))
+    sizes = np.bincount(groups)
+    members = np.split(np.argsort(groups, kind="stable"), np.cumsum(sizes)[:-1])
+    found = np.empty((len(asked), k), dtype=np.int64)
+    for row, some in enumerate(near):
+        among = np.concatenate([members[group][:k] for group in some])
+        squares = np.repeat(_squares(distinct[some], asked[row]), np.minimum(sizes[some], k))
+        found[row] = among[np.lexsort((among, squares))[:k]]
+    return found
+
+
+def _squares(points: Array, asked: Array) -> Array:
+    """The squared distances of one point to others, in double precision."""
+    import numpy as np
+
+    return ((points - asked).astype(np.float64) ** 2).sum(1)
+
+
+def _distinct(points: Array) -> tuple[Array, Array]:
+    """The index of the first of each group of points that coincide, and each point's group."""
+    import numpy as np
+
+    firsts: list[int] = []
+    known: dict[bytes, int] = {}
+    groups = np.empty(len(points), dtype=np.int64)
+    for number, point in enumerate(points + np.float32(0)):  # -0 is 0
+        mark = hashlib.sha256(point.tobytes()).digest()
+        groups[number] = known.setdefault(mark, len(firsts))
+        if groups[number] == len(firsts):
+            firsts.append(number)
+    return np.array(firsts, dtype=np.int64), groups
 
 
 def _but_farthest(off: Array, count: int) -> Array:
