@@ -17,7 +17,7 @@ teacher_base=${TEACHER:-bundled/weak} student_base=${STUDENT:-bundled/strong}
 seeds=${SEEDS:-1 2 3}
 out=${OUT:-runs/alice}
 # The first so many questions and samples of each: the paper's 100 samples take hours on one core.
-limit=${LIMIT-$([[ $source == bundled ]] && echo 500)}
+limit=${LIMIT-$([[ $source != bundled ]] || echo 500)}
 samples=${SAMPLES:-20}
 source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
 alice() { build --method alice "$@"; }

@@ -13,7 +13,7 @@ task=${TASK:-math} source=${SOURCE:-bundled} backend=${BACKEND:-hf}
 read -ra models <<<"${MODELS:-bundled/weak bundled/middle bundled/strong}"
 seeds=${SEEDS:-1 2 3}
 out=${OUT:-runs/alice}
-limit=${LIMIT-$([[ $source == bundled ]] && echo 500)}
+limit=${LIMIT-$([[ $source != bundled ]] || echo 500)}
 samples=${SAMPLES:-20}
 source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
 levels=$((${#models[@]} - 1))

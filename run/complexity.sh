@@ -21,7 +21,7 @@ difficulty=${DIFFICULTY:-level} easy=${EASY:-1,2,3}
 rates=${RATES:-0 0.25 0.5 0.75 0.9} mixed_rate=${MIXED_RATE:-0.5}
 # Rows of each set, samples a task, and the first so many questions of each half.
 budget=${BUDGET:-320} samples=${SAMPLES:-4}
-limit=${LIMIT-$([[ $source == bundled ]] && echo 1200)}
+limit=${LIMIT-$([[ $source != bundled ]] || echo 1200)}
 finetuning=${FINETUNING:-lora} seeds=${SEEDS:-1 2 3}
 out=${OUT:-runs/complexity}
 source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"

@@ -15,7 +15,7 @@ weak_base=${WEAK:-bundled/weak} strong_base=${STRONG:-bundled/strong}
 seeds=${SEEDS:-1 2 3}
 out=${OUT:-runs/reliability}
 # The first so many questions; 500 of the bundled ones take half an hour on one core.
-limit=${LIMIT-$([[ $source == bundled ]] && echo 500)}
+limit=${LIMIT-$([[ $source != bundled ]] || echo 500)}
 # true: filter and reweight draw as many rows as there are questions; false: they take all.
 sampling=${SAMPLING:-true}
 paraphraser=${PARAPHRASER:+--role "paraphraser=$PARAPHRASER"}

@@ -1,6 +1,7 @@
 """Alice's four rounds on scripted models: what is learnt, what is dropped, and for what reason."""
 
 import json
+import math
 import os
 import re
 import signal
@@ -254,6 +255,36 @@ def test_embeddings_are_computed_once(alice, monkeypatch):
     assert all(len(texts) == len(set(texts)) for texts in asked)
 
 
+def test_each_response_is_embedded_once_while_a_question_is_sampled_on(alice, monkeypatch):
+    import numpy as np
+
+    asked = Counter()
+
+    def embed(texts):
+        asked.update(texts)
+        return np.array([[float("12" in text), float("12" not in text)] for text in texts])
+
+    monkeypatch.setattr(methods.load("alice"), "embedder", lambda *given: embed)
+    texts = lambda p, i: f"{i} in box number {number(p)}.\nThe answer is: {12 + i % 2}"  # noqa: E731
+    found = alice(task="triviaqa", teacher=texts, n=60, stop="decided", student=texts)
+    assert found.notes["samples"]["asked"] > 8 * 20
+    assert set(asked.values()) == {1}
+
+
+@pytest.mark.parametrize("stage", ["original", "sft", "dpo"])
+def test_gold_reaches_no_prompt(alice, stage):
+    rows = [{"question": ask(n), "answer": "987654", "id": str(n)} for n in range(8)]
+    alice(
+        stage=stage,
+        roles=("teacher",) if stage == "original" else tuple(MODELS),
+        rows=rows,
+        teacher=lambda prompt, i: answer(number(prompt), wrong=i % 2),
+        student=lambda prompt, i: answer(number(prompt), wrong=2),
+    )
+    assert alice.requests
+    assert not [r for _, r in alice.requests if "987654" in r.prompt_text()]
+
+
 # --- bad replies at every round -----------------------------------------------------------------
 
 BAD = {
@@ -313,6 +344,11 @@ def test_a_bad_reply_of_the_teacher_is_a_counted_drop(alice, stage, kind):
         ("The teacher is right.\n#### 12", "talks about another answer"),
         ("Unlike the other model I add.\n#### 12", "talks about another answer"),
         ("My previous answer holds.\n#### 12", "talks about another answer"),
+        ("Both tries agree.\n#### 12", "talks about another answer"),
+        ("That person forgot a box.\n#### 12", "talks about another answer"),
+        ("My own try was right.\n#### 12", "talks about another answer"),
+        ("The suggested answer is too large.\n#### 12", "talks about another answer"),
+        ("The teacher's answer is too large.\n#### 12", "talks about another answer"),
     ],
 )
 def test_a_final_response_must_be_fit_to_be_learnt(alice, text, reason):
@@ -321,6 +357,21 @@ def test_a_final_response_must_be_fit_to_be_learnt(alice, text, reason):
         return text if here else student(prompt, i)
 
     assert alice(student=reply).reasons == {f"final: {reason}": 1}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Plato was a student of Socrates.",
+        "The first person to walk on the moon had 12 of them.",
+        "The given solution is acidic.",
+        "I cannot factor further.",
+        "The two solutions are 0 and 12.",
+    ],
+)
+def test_plain_sentences_are_no_talk_about_another_answer(alice, said):
+    found = alice(student=lambda prompt, i: f"{said}\n#### {2 * number(prompt)}")
+    assert not found.reasons
 
 
 def test_a_question_about_teachers_may_be_answered(alice):
@@ -469,3 +520,138 @@ def test_killed_in_any_round_it_goes_on_to_the_same_bytes(tmp_path):
         assert killed_at(folder, "nobody", 0) == 0
         results.append([(folder / "data" / name).read_bytes() for name in names])
     assert results[0] == results[1]
+
+
+# --- long, short, cut off and open ---------------------------------------------------------------
+
+
+def test_a_long_response_is_shown_with_its_answer(alice):
+    """Both ends of it stand in the prompts of the summarizer and of the student."""
+    long = "".join(f"Step {k} adds nothing to it. " for k in range(150))
+
+    def wordy(prompt, i):
+        return answer(number(prompt), wrong=7 * (i % 2)).replace("\n", f"\n{long}\n")
+
+    alice(teacher=wordy, student=wordy)
+    summary = next(r.prompt[-1]["content"] for name, r in alice.requests if name == "summarizer")
+    assert summary.count("#### ") == 2
+    assert len(summary) < 2 * len(long)
+    last = alice.requests[-1][1].prompt[-1]["content"]
+    assert last.count("####") == 3, "the student's answer, the teacher's and the format"
+
+
+@pytest.mark.parametrize("stage", ["sft", "original"])
+def test_an_answer_that_is_cut_off_is_not_learnt(alice, stage):
+    """`#### 12` may be the beginning of 1200."""
+
+    def cut(prompt, i):
+        said = answer(number(prompt))
+        return (said, "length") if number(prompt) == 6 else said
+
+    found = alice(stage=stage, roles=("teacher", "student")[: 1 + (stage == "sft")], teacher=cut)
+    assert found.reasons == {
+        f"teacher: {'no two samples agree' if stage == 'sft' else 'cut off'}": 1
+    }
+
+
+def test_a_prompt_repeated_is_no_answer_however_short_the_question(alice):
+    rows = [{"question": "Who? (box number 6)", "answer": "12", "id": "s"}]
+    echo = lambda prompt, i: f"Question: Who? (box number 6)\nAnswer:\n#### {i % 2}"  # noqa: E731
+    with pytest.raises(W2SError, match="repeats the question"):
+        alice(stage="original", roles=("teacher",), rows=rows, teacher=echo)
+
+
+TRIVIA = [
+    {"question": f"Which river runs past box number {n} of the long wall?", "answer": "Rhine"}
+    | {"id": str(n)}
+    for n in range(4)
+]
+
+
+def river(prompt, i):
+    """Sure of the first two questions."""
+    return f"It flows.\nThe answer is: {'Rhine' if i % 5 or number(prompt) < 2 else 'Elbe'}"
+
+
+@pytest.mark.parametrize("said", ["the Rhine", "the river Rhine"])
+def test_an_open_answer_in_other_words_refutes_nothing(alice, said):
+    student = lambda prompt, i: f"I see.\nThe answer is: {said}"  # noqa: E731
+    settings = {"rows": TRIVIA, "task": "triviaqa", "cluster": "answer", "teacher": river}
+    with pytest.raises(W2SError, match="2 teacher: sure; 2 student: the teacher's answer"):
+        alice(stage="dpo", student=student, **settings)
+
+
+def test_an_open_answer_of_another_meaning_refutes(alice):
+    student = lambda prompt, i: "I see.\nThe answer is: Elbe"  # noqa: E731
+    settings = {"rows": TRIVIA, "task": "triviaqa", "cluster": "answer", "teacher": river}
+    found = alice(stage="dpo", student=student, **settings)
+    assert [row["id"] for row in found.rows] == ["2", "3"]
+    assert {row["chosen"] for row in found.rows} == {"I see.\nThe answer is: Elbe"}
+    assert {row["rejected"] for row in found.rows} == {"It flows.\nThe answer is: Rhine"}
+
+
+def test_open_answers_in_other_spellings_are_one_answer(alice):
+    """By answer they are one cluster, and no doubt names both."""
+    spelt = lambda prompt, i: f"It flows.\nThe answer is: {('Rhine', 'the Rhine')[i % 2]}"  # noqa: E731
+    found = alice(task="triviaqa", rows=TRIVIA, cluster="answer", teacher=spelt)
+    assert {row["label"] for row in found.rows} == {"original"}
+
+
+def test_a_statement_may_use_words_of_the_question_and_initials(alice):
+    rows = [{"question": ask(6) + " Name the immune response.", "answer": "12", "id": "x"}]
+    said = "I doubt the immune response of C. S. Lewis. I doubt box number 6. I doubt it."
+    assert not alice(rows=rows, summarizer=lambda p, i: said).reasons
+
+
+def test_questions_of_one_text_have_samples_of_their_own_while_they_are_sampled_on(alice):
+    rows = [{"question": ask(6), "answer": "12", "id": str(n)} for n in range(2)]
+    some = lambda prompt, i: answer(6, wrong=7 * (i < 20 and i % 2))  # noqa: E731
+    found = alice(rows=rows, stop="decided", n=60, teacher=some)
+    asked = [(r.start, r.start + r.n) for name, r in alice.requests if name == "teacher"]
+    assert all(start // 60 == (end - 1) // 60 for start, end in asked)
+    assert found.notes["samples"]["asked"] == sum(end - start for start, end in asked)
+    assert {row["label"] for row in found.rows} == {"original", "new"}
+
+
+def test_every_response_that_is_asked_for_is_counted(alice, monkeypatch):
+    """Also where a round comes twice: a statement is asked for again, a question sampled on."""
+    counted, real = [], build
+    monkeypatch.setattr(
+        sys.modules[__name__], "build", lambda *a, **k: counted.append(real(*a, **k))
+    )
+    again = lambda p, i: DOUBT if number(p) != 6 or "could not be" in p else "N/A"  # noqa: E731
+    alice(summarizer=again, stop="decided", n=60)
+    facts = counted[0].facts()
+    assert facts["asked of summarizer: summary"] == "5 responses, 0 in store"
+    total = counted[0].notes["samples"]["asked"]
+    assert facts["asked of teacher: samples"] == f"{total} responses, 0 in store"
+
+
+@pytest.mark.parametrize("task", ["gsm8k", "math", "arc_challenge", "hotpotqa", "triviaqa"])
+def test_every_task_goes_through_the_four_rounds(alice, task):
+    """With real embeddings for the open questions."""
+    if task in ("hotpotqa", "triviaqa"):
+        pytest.importorskip("sentence_transformers", reason="needs the extra embeddings")
+    places, letters = ("Rhine", "Mount Everest"), "AB"
+
+    def said(prompt, wrong):
+        if task == "arc_challenge":
+            return f"Look at the box.\nMy choice is {letters[wrong]}."
+        if task in ("hotpotqa", "triviaqa"):
+            return f"It is {places[wrong]}.\nThe answer is: {places[wrong]}"
+        mark = "####" if task == "gsm8k" else "The answer is:"
+        return f"I count.\n{mark} {2 * number(prompt) + wrong}"
+
+    arc = {"choices": ["red", "blue"], "answer": "A"}
+    gold = arc if task == "arc_challenge" else {"answer": "5"}
+    rows = [{"question": ask(n), "id": str(n)} | gold for n in range(8)]
+    found = alice(
+        task=task,
+        rows=rows,
+        teacher=lambda p, i: said(p, int(number(p) >= HARD and i % 5 in (1, 3))),
+        student=lambda p, i: said(p, 0),
+    )
+    assert Counter(row["label"] for row in found.rows) == {"original": 4, "new": 4}
+    six_to_four = 0.6 * math.log(1 / 0.6) + 0.4 * math.log(1 / 0.4)
+    entropies = [row["entropy"] for row in found.rows if row["label"] == "new"]
+    assert entropies == [pytest.approx(six_to_four)] * 4

@@ -61,3 +61,17 @@ def test_without_training_the_first_sets_are_built(tmp_path, script):
     assert "then run this again" in narrate(script, tmp_path, TRAIN="no")
     assert (tmp_path / "seed-1/data/floor.jsonl").exists()
     assert not (tmp_path / "table.md").exists()
+
+
+@pytest.mark.parametrize(
+    "script", sorted(p.name for p in (ROOT / "run").glob("*.sh") if "narrative.sh" in p.read_text())
+)
+def test_a_narrative_on_hub_data_goes_as_far_as_its_first_set(tmp_path, script):
+    settings = {"SOURCE": "hub", "W2S_HUB": str(tmp_path), "OUT": str(tmp_path / "run")}
+    environment = {k: v for k, v in os.environ.items() if k != "LIMIT"} | settings
+    environment |= {"PATH": f"{BIN}:{os.environ['PATH']}", "SEEDS": "1"}
+    done = subprocess.run(
+        ["bash", ROOT / "run" / script], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert str(tmp_path) in " ".join(done.stderr.split())

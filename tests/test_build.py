@@ -20,6 +20,7 @@ from w2s_data.errors import W2SError
 from w2s_data.inputs import Models, Questions
 from w2s_data.io import read_rows, write_rows
 from w2s_data.rows import keep
+from w2s_data.store import Store
 
 MODEL = "hf:meta-llama/Llama-2-7b-hf"
 
@@ -362,3 +363,16 @@ def test_recorded_responses_that_are_not_there(tmp_path):
     with pytest.raises(W2SError, match="lacks recorded responses for 5 prompts"):
         run(tmp_path, specs, settings={"n": 5})
     assert not list((tmp_path / "data").iterdir())
+
+
+def test_a_role_that_is_given_instructions_is_asked_by_chat_behind_a_server(tmp_path):
+    """Chat is how servers ask models that follow instructions; OpenAI's have no other way."""
+    server = "openai:model@http://localhost:1/v1"
+
+    def chat(role, **options):
+        with Store(tmp_path / "store.sqlite") as store:
+            models = Models({role: server}, options=options)
+            return models.sampler(role, tasks.get("math"), store, seed=1).backend.chat
+
+    assert [chat(role) for role in ("summarizer", "decomposer", "teacher")] == [True, True, False]
+    assert not chat("summarizer", chat=False)

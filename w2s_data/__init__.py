@@ -1,3 +1,3 @@
 """Construct weak-to-strong training data; LLaMA-Factory trains on it unchanged."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

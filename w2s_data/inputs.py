@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from w2s_data import tasks
+from w2s_data import methods, tasks
 from w2s_data.errors import W2SError, out_of_range
 from w2s_data.rows import Row, digest
 from w2s_data.steps.sample import Sampler
@@ -102,14 +102,19 @@ class Models:
         dry_run: bool = False,
         make: Callable[..., Any] = Sampler,
     ) -> Any:
-        """The role's model, ready to be asked: a Sampler, or what `make` makes in its place."""
+        """The role's model, ready to be asked: a Sampler, or what `make` makes in its place.
+
+        Behind a server a role that is given instructions is asked by chat, unless `options` say
+        otherwise."""
+        spec = self.spec(role, task)
+        by_chat = role in methods.INSTRUCTED and spec.startswith("openai:")
         return make(
             role,
-            self.spec(role, task),
+            spec,
             task,
             store,
             seed=seed,
             max_tokens=self.max_tokens,
             dry_run=dry_run,
-            options=dict(self.options),
+            options=({"chat": True} if by_chat else {}) | dict(self.options),
         )

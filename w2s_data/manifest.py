@@ -68,9 +68,12 @@ class Summary:
         """The summary for a person: what went in, what came of it."""
         facts: dict[str, Any] = {"questions": f"{self.questions:,} from {self.asked}"}
         facts |= {f"{role} model": spec for role, spec in self.models.items()}
+        asked, stored = Counter[str](), Counter[str]()
         for each in self.rounds:
-            stored = f"{each.asked:,} responses, {each.stored:,} in store"
-            facts[f"asked of {each.role}: {each.into}"] = stored
+            asked[f"{each.role}: {each.into}"] += each.asked
+            stored[f"{each.role}: {each.into}"] += each.stored
+        for name, count in asked.items():
+            facts[f"asked of {name}"] = f"{count:,} responses, {stored[name]:,} in store"
         if self.dry_run:
             facts["to generate"] = sum(each.asked - each.stored for each in self.rounds)
             return facts | {

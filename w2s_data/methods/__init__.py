@@ -40,6 +40,8 @@ ROLES = (
     "decomposer",
     "judge",
 )
+# Roles that are given instructions; the others answer questions, a base model by its prompt alone.
+INSTRUCTED = ("summarizer", "paraphraser", "decomposer", "judge")
 DOORS = ("gold", "notes")
 
 Share = Annotated[float, Field(ge=0, le=1)]

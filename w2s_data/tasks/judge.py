@@ -48,6 +48,19 @@ def compare(task: Task, answer: str, names: Sequence[str], *, compat: str | None
     return equal(answer, names[0], compat=compat).kind
 
 
+def comparable(task: Task, answer: str) -> str:
+    """A declared answer as it is compared with others: open ones normalised."""
+    return openqa.normalise(answer) if kind(task) == "open" else answer
+
+
+def alike(task: Task, one: str, other: str) -> str:
+    """equal, different or undecided: two declared answers. Open ones are equal when one contains
+    the other."""
+    if kind(task) == "open" and openqa.contained(other, [one]):
+        return "equal"
+    return compare(task, one, [other])
+
+
 def measures(
     task: Task, text: str, names: Sequence[str], choices: Sequence[str] = ()
 ) -> dict[str, float]:

@@ -23,7 +23,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from w2s_data.answers import equal
 from w2s_data.io import Spool
 from w2s_data.methods import Count, Share, Stage, Temperature
 from w2s_data.methods.alice.doubt import extracted, summarised
@@ -39,7 +38,7 @@ from w2s_data.methods.alice.replies import (
 from w2s_data.methods.alice.samples import Cut, clustered_row, sampled, sure
 from w2s_data.rows import Row, drop, keep
 from w2s_data.steps.cluster import Rule
-from w2s_data.steps.embed import PACKAGED, embedder
+from w2s_data.steps.embed import PACKAGED, embedder, once
 from w2s_data.steps.sample import Sampler
 from w2s_data.tasks import Task, ask, judge
 
@@ -163,7 +162,10 @@ def proactive_answers(
     task, count = teacher.task, Counter[str]()
     if cluster == "task":
         cluster = "meaning" if judge.kind(task) == "open" else "answer"
-    embed = embedder(embedding, instruction) if cluster == "meaning" else None
+    embed = None
+    if cluster == "meaning" and not teacher.dry_run:
+        embed = embedder(embedding, instruction)
+        embed = once(embed) if stop == "decided" else embed
     cut = Cut(task, rule, threshold, embed)
     base = style == "base" or (style == "auto" and not student.backend.chat)
 
@@ -197,7 +199,7 @@ def proactive_answers(
 
     def summarise(asked: Iterable[Row]) -> Iterator[Row]:
         if summarizer is None:
-            return map(partial(extracted, steps=not base), asked)
+            return map(partial(extracted, task=task, steps=not base), asked)
         return summarised(asked, summarizer, sentences, words, count)
 
     doubted = going_on(clustered, summarise)
@@ -218,15 +220,15 @@ def refuted_answers(rows: Iterable[Row], **given: Any) -> Iterator[Row]:
     is the model that is trained: the student after SFT.
     """
     for row in proactive_answers(rows, **given):
-        yield row if "dropped" in row else _contrast(row)
+        yield row if "dropped" in row else _contrast(row, given["teacher"].task)
 
 
-def _contrast(row: Row) -> Row:
+def _contrast(row: Row, task: Task) -> Row:
     (learnt,) = row["endings"]
     row = without(row, "endings")
     if row["label"] == "original":
         return drop(row, "teacher: sure")
-    verdict = equal(row["answer"], row["teacher_answer"]).kind
+    verdict = judge.alike(task, row["answer"], row["teacher_answer"])
     if verdict != "different":
         kept = verdict == "equal"
         return drop(row, "student: the teacher's answer" if kept else "student: undecided")

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from w2s_data.answers import classes
-from w2s_data.methods.alice.replies import SHOWN, going_on, without
+from w2s_data.methods.alice.replies import going_on, shown, without
 from w2s_data.methods.alice.samples import original
 from w2s_data.prompts import render
 from w2s_data.rows import Row, drop
 from w2s_data.steps.faults import LONGEST, fault
 from w2s_data.steps.sample import Sampler
+from w2s_data.tasks import Task, judge
 from w2s_data.tasks.choice import listed
 
 QUOTED = 160  # characters of a step within a statement
@@ -25,8 +26,11 @@ def summarised(
     for once more, then the row is dropped."""
 
     def prompt(row: Row) -> str:
-        shown = [attempt[:SHOWN] for attempt in row["attempts"]]
-        slots = {"attempts": shown, "sentences": sentences, "words": words}
+        slots = {
+            "attempts": list(map(shown, row["attempts"])),
+            "sentences": sentences,
+            "words": words,
+        }
         broken = row.get("broken", "")
         return render("alice_summary", question=listed(row), broken=broken, **slots)
 
@@ -34,7 +38,7 @@ def summarised(
         for row in summarizer(waiting, "summary", prompt=prompt, stop=()):
             (sample,) = row["summary"]
             row = without(row, "summary") | {"doubt": " ".join(sample["text"][:LONGEST].split())}
-            broken = fault(sample, row["question"]) or _broken(row["doubt"], sentences, words)
+            broken = fault(sample, row["question"]) or _broken(row, sentences, words)
             yield row | {"broken": broken}
 
     def counted(answered: Iterable[Row]) -> Iterator[Row]:
@@ -48,26 +52,29 @@ def summarised(
 
 
 _SPEAKS_OF = re.compile(r"(?i)\b(?:responses?|attempts?|samples?|clusters?)\b")
-_SENTENCE_END = re.compile(r"[.!?](?=\s+[A-Z]|\s*$)")
+_SENTENCE_END = re.compile(r"(?:(?<!\b[A-Z])(?<!\b[DMS][rt])\.|[!?])(?=\s+[A-Z]|\s*$)")
 
 
-def _broken(doubt: str, sentences: int, words: int) -> str:
-    """The rule that a statement breaks, "" for none."""
+def _broken(row: Row, sentences: int, words: int) -> str:
+    """The rule that the row's statement breaks, "" for none. A word of the question is no sign
+    that it speaks of responses."""
+    doubt, known = row["doubt"], row["question"].casefold()
     if re.fullmatch(r"(?i)\W*(?:n/?a|not applicable)\W*", doubt):
         return "N/A"
     if len(doubt.split()) > words or len(_SENTENCE_END.findall(doubt)) > sentences:
         return "longer than asked"
-    return "speaks of responses" if _SPEAKS_OF.search(doubt) else ""
+    spoken = (mark.group().casefold() for mark in _SPEAKS_OF.finditer(doubt))
+    return "speaks of responses" if any(word not in known for word in spoken) else ""
 
 
-def extracted(row: Row, steps: bool = True) -> Row:
+def extracted(row: Row, task: Task, steps: bool = True) -> Row:
     """`row` with the competing answers, and the step where the two largest clusters part, as its
     `doubt`; ended as original when all clusters declare one answer in different words."""
-    known = [(answer, i) for i, answer in enumerate(row["answers"]) if answer]
-    groups = classes([answer for answer, _ in known]).groups
-    if len(groups) < 2:
+    known = [answer for answer in row["answers"] if answer]
+    groups = classes([judge.comparable(task, answer) for answer in known]).groups
+    if len(groups) < 2 and len(known) == len(row["answers"]):
         return original(row)
-    named = [known[i][0] for i in sorted(group[0] for group in groups)][:3]
+    named = [known[i] for i in sorted(group[0] for group in groups)][:3]
     answers = [answer[:QUOTED] for answer in named]
     parting = _parting(*row["attempts"][:2]) if steps else None
     return row | {"doubt": render("alice_doubt", answers=answers, steps=parting)}

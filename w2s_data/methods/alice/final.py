@@ -9,12 +9,18 @@ from w2s_data.rows import Row, drop, keep
 from w2s_data.tasks import Task
 
 _REFUSES = re.compile(
-    r"(?i)\bI(?: am|'m) (?:sorry|unable|not able)\b|\bI (?:can(?:no|')t|won't|will not)\b"
-    r"|\bas an AI\b"
+    r"(?i)\bI(?: am|'m) (?:sorry|unable|not able)\b|\bas an AI\b"
+    r"|\bI (?:can(?:no|')t|won't|will not)"
+    r" (?:answer|assist|comply|decide|determine|help|provide|say|solve|tell)\b"
 )
 _OTHERS = re.compile(
-    r"(?i)\b(?:other|another|weaker|previous|earlier|first|given)"
-    r" (?:model|person|solver|solution|attempt|try|answer|response)s?\b|\b(?:teacher|student)s?\b"
+    r"(?i)\b(?:other|another|weaker|previous|earlier|initial|own|proposed|suggested)"
+    r" (?:model|person|solver|solution|attempt|try|answer|response)s?\b"
+    r"|\b(?:first|given) (?:model|solver|attempt|try|answer|response)s?\b"
+    r"|\bboth (?:tries|attempts|answers|responses)\b|\bth(?:at|is) (?:person|solver)\b"
+    r"|\b(?:teacher|student)(?:'s (?:answer|attempt|response|solution|try)| (?:said|says|wrote)\b"
+    r"| (?:is|was) (?:right|wrong|correct|mistaken|unsure)\b)"
+    r"|\bsomeone who knows\b|\bthe doubt\b"
 )
 
 

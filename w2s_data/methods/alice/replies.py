@@ -34,8 +34,16 @@ def read(sample: Sample, row: Row, task: Task) -> Reply:
     text = tidy(sample["text"], task)
     answer = judge.declared(task, text, row.get("choices", ()))
     formatted = bool(answer) and task.answer_key in text
+    goes_on = len(sample["text"].strip().removesuffix(".")) > len(text)
+    whole = formatted and (goes_on or sample["finish"] != "length")
     told = Sample(**(sample | {"text": text}))
-    return Reply(text, answer, formatted, fault(told, row["question"], declares=formatted))
+    return Reply(text, answer, formatted, fault(told, row["question"], declares=whole))
+
+
+def shown(text: str) -> str:
+    """A response as a prompt shows it: of a long one both ends, for the answer stands last."""
+    half = SHOWN // 2
+    return text if len(text) <= SHOWN else f"{text[:half]}\n[...]\n{text[-half:]}"
 
 
 def ended(row: Row) -> bool:
@@ -75,7 +83,7 @@ def proactive_prompt(task: Task, base: bool) -> Callable[[Row], str]:
     """The prompt of the fourth round. Nothing in it says which answer is right."""
 
     def prompt(row: Row) -> str:
-        seen = {name: row[name][:SHOWN] for name in ("student", "teacher", "doubt")}
+        seen = {name: shown(row[name]) for name in ("student", "teacher", "doubt")}
         if base:
             return render("alice_proactive_base", question=listed(row), **seen)
         wanted = _format(task)

@@ -6,12 +6,15 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
+from w2s_data.io import Spool
 from w2s_data.methods.alice.replies import Reply, going_on, read, without
 from w2s_data.rows import Row, digest, drop, keep, rng
 from w2s_data.steps.cluster import Clusters, Rule, by_answer, by_meaning
-from w2s_data.tasks import Task
+from w2s_data.steps.sample import turns
+from w2s_data.tasks import Task, judge
 from w2s_data.tasks.choice import listed
 
 SIMULATIONS = 100
@@ -28,9 +31,14 @@ class Cut(NamedTuple):
 
     def __call__(self, replies: list[Reply]) -> Clusters:
         if self.embed is None:
-            return by_answer([None if r.fault else r.answer for r in replies], self.rule)
+            return by_answer([self.answer(r) for r in replies], self.rule)
         texts = [None if r.fault else r.text for r in replies]
         return by_meaning(texts, self.embed, self.threshold, self.rule)
+
+    def answer(self, reply: Reply) -> str | None:
+        """The reply's answer as it is compared with others."""
+        known = reply.answer and not reply.fault
+        return judge.comparable(self.task, reply.answer or "") if known else None
 
 
 def sampled(
@@ -49,16 +57,31 @@ def sampled(
     question is decided when no more than the share `risk` of these draws changes its largest
     cluster, or whether there are none, one or several.
     """
-    for size in sizes:
-        rows = going_on(rows, partial(teacher, n=size), lambda row: not row.get("decided"))
+    asked = Spool(rows)
+    turn = turns(asked, lambda row: row["prompt"])
+
+    def more(waiting: Iterable[Row], done: int, size: int) -> Iterator[Row]:
+        known = (without(row, "samples") | {"known": row.get("samples", [])} for row in waiting)
+        for row in teacher(
+            known, n=size - done, start=lambda row: sizes[-1] * turn.get(row["id"], 0) + done
+        ):
+            yield without(row, "known") | {"samples": row["known"] + row["samples"]}
+
+    drawn: Iterable[Row] = asked
+    for done, size in pairwise([0, *sizes]):
+        drawn = going_on(drawn, partial(more, done=done, size=size), _undecided)
         if size < sizes[-1]:
             left = sizes[-1] - size
-            rows = map(partial(_decided, cut=cut, left=left, risk=risk, seed=seed), rows)
-    return iter(rows)
+            drawn = map(partial(_decided, cut=cut, left=left, risk=risk, seed=seed), drawn)
+    return iter(drawn)
+
+
+def _undecided(row: Row) -> bool:
+    return not row.get("decided")
 
 
 def _decided(row: Row, cut: Cut, left: int, risk: float, seed: int) -> Row:
-    if row.get("decided"):
+    if not _undecided(row):
         return row
     found = cut([read(sample, row, cut.task) for sample in row["samples"]])
     sizes = [len(group) for group in found.groups] + [1] * found.singletons
@@ -87,7 +110,9 @@ def clustered_row(row: Row, cut: Cut, count: Counter[str]) -> Row:
     replies = [read(sample, row, cut.task) for sample in row["samples"]]
     found = cut(replies)
     faults = Counter(
-        f"left out: {r.fault or 'no answer'}" for r in replies if r.fault or not r.answer
+        f"left out: {r.fault or 'no answer'}"
+        for r in replies
+        if r.fault or not (r.answer or cut.embed)
     )
     count.update(faults | Counter(questions=1, asked=len(replies), singletons=found.singletons))
     row = without(row, "samples") | {"entropy": found.entropy, "clusters": len(found.groups)}
@@ -100,7 +125,8 @@ def clustered_row(row: Row, cut: Cut, count: Counter[str]) -> Row:
     if len(leads) == 1:
         return original(row)
     attempts = [lead.text for lead in leads[:ATTEMPTS]]
-    return row | {"attempts": attempts, "answers": [lead.answer for lead in leads[:ATTEMPTS]]}
+    answers = [lead.answer if lead.formatted else None for lead in leads[:ATTEMPTS]]
+    return row | {"attempts": attempts, "answers": answers}
 
 
 def _lead(replies: list[Reply], group: tuple[int, ...]) -> Reply:
