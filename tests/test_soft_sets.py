@@ -3,10 +3,12 @@
 import math
 
 import pytest
+from test_audit import written
 
-from w2s_data import factory, tasks
+from w2s_data import tasks
 from w2s_data.audit import audit, facts
 from w2s_data.build import build
+from w2s_data.check import check
 from w2s_data.inputs import Models, Questions
 from w2s_data.io import read_rows, write_rows
 
@@ -20,13 +22,13 @@ SOFT = {
     "e": ("no", 0.35, 0.55),
     "f": ("no", 0.6, 0.97),
 }
-LONG = "a passage of words that both of its choices share, and that makes up most of every row, "
+LONG = " ".join(f"{a}o{b}" for a in "bdfghklmn" for b in "bdfghklmnprst")
 
 
 def world(folder, soft=SOFT):
     """Questions with their answers, and what two models weigh the choices."""
     asked = [
-        {"id": i, "question": f"{LONG * 3}{i * 5}", "answer": gold}
+        {"id": i, "question": LONG.replace("o", i), "answer": gold}
         for i, (gold, *_) in soft.items()
     ]
     write_rows(folder / "questions.jsonl", asked)
@@ -98,12 +100,52 @@ def test_numbers_called_p_and_weight_of_other_sets_are_columns(tmp_path):
     asked = [{"id": i, "question": f"What is {i}?", "answer": "1"} for i in "ab"]
     write_rows(tmp_path / "gold.jsonl", asked)
     rows = [
-        {"id": i, "instruction": "", "output": f"#### {k}", "p": 0.5, "weight": 0.5}
+        {"id": i, "prompt": i, "response": f"#### {k}", "p": 0.5, "weight": 0.5}
         for k, i in enumerate("ab")
     ]
-    write_rows(tmp_path / "set.jsonl", rows)
-    factory.register(tmp_path, "set", factory.entry("sft", "alpaca", "set.jsonl"))
+    written(tmp_path, rows)
     gold, task = tmp_path / "gold.jsonl", tasks.get("gsm8k")
     found = audit(["set"], gold=gold, folder=tmp_path, task=task)[0]
     assert (found.labels.rows, found.soft) == (2, 0)
     assert found.measures.keys() == {"p", "weight"}
+
+
+def near(folder):
+    """How many rows are near duplicates of an earlier one."""
+    found = check(folder / "data", ask_trainer=False)
+    return sum(one.count for one in found if one.code == "W902")
+
+
+def test_the_choices_of_a_question_are_no_near_duplicates(tmp_path):
+    run(tmp_path)
+    found = check(tmp_path / "data", ask_trainer=False)
+    assert [one.code for one in found] == []
+    # A question that is nearly another one is found still, whatever it is answered.
+    rows = [row for _, row in read_rows(tmp_path / "data/set.jsonl")]
+    again = [
+        rows[0] | {"id": "x", "instruction": f"Well, {rows[0]['instruction']}", "output": said}
+        for said in (" yes", " no")
+    ]
+    write_rows(tmp_path / "data/set.jsonl", [*rows, again[0]])
+    assert near(tmp_path) >= 1
+    write_rows(tmp_path / "data/set.jsonl", [*rows, again[1]])
+    assert near(tmp_path) >= 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "count"),
+    [
+        (" yes", " no", 0),
+        (" it is a cat", " it is a dog", 0),
+        (" yes", " Yes.", 1),
+        (LONG, f"{LONG} indeed", 1),
+    ],
+)
+def test_rows_of_one_prompt_are_near_when_their_responses_are(tmp_path, one, other, count):
+    (tmp_path / "data").mkdir()
+    rows = [
+        {"id": str(k), "prompt": f"{LONG[::-1]}?", "response": text}
+        for k, text in enumerate((one, other))
+    ]
+    written(tmp_path / "data", rows)
+    assert near(tmp_path) == count

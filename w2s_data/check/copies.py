@@ -2,7 +2,9 @@
 
 Near duplicates: MinHash with locality-sensitive hashing, by the library rensa. Rows are compared
 by runs of three words; rows whose numbers differ are never near, since that makes another problem.
-Only the first of a group of near rows is kept in the index, so that it never compares all pairs.
+Rows of one prompt differ in their responses alone, so these alone are compared: the two choices of
+a question are no near duplicates, however short they are beside it. Only the first of a group of
+near rows is kept in the index, so that it never compares all pairs.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ WORD, NUMBER = re.compile(r"\w+"), re.compile(r"\d+(?:[.,]\d+)*")
 
 
 class Copies:
-    """The rules W901, W902, W903 and W911 over the rows of one set. Memory: some 0.5 kB a row."""
+    """The rules W901, W902, W903 and W911 over the rows of one set. Memory: some 1 kB a row."""
 
     def __init__(self, entry: Entry, found: Findings, val_size: float = 0.0):
         self.entry, self.found, self.val_size = entry, found, val_size
@@ -44,7 +46,7 @@ class Copies:
         self._prompts.add(prompt)
         self._opposites(seen, prompt, has.responses)
         if new and self._near:
-            self._near.see(seen, has)
+            self._near.see(seen, prompt, has)
 
     def _opposites(self, seen: Seen, prompt: bytes, responses: dict[str, str]) -> None:
         opposite = False
@@ -69,7 +71,8 @@ class _Near:
 
     def __init__(self, entry: Entry, found: Findings):
         self.entry, self.found = entry, found
-        self._waiting: list[tuple[Seen, list[str]]] = []
+        self._waiting: list[tuple[Seen, bytes, Texts]] = []
+        self._kept: dict[int, tuple[bytes, Any]] = {}
         try:
             from rensa import RMinHash, RMinHashLSH
         except ImportError:
@@ -78,11 +81,10 @@ class _Near:
         else:
             self._hash, self._index = RMinHash, RMinHashLSH(THRESHOLD, PERMUTATIONS, BANDS)
 
-    def see(self, seen: Seen, has: Texts) -> None:
+    def see(self, seen: Seen, prompt: bytes, has: Texts) -> None:
         if self._index is None:
             return
-        whole = "\n".join([*has.prompt, *has.responses.values()])
-        self._waiting.append((seen, shingles(whole)))
+        self._waiting.append((seen, prompt, has))
         if len(self._waiting) == BATCH:
             self.flush()
 
@@ -90,12 +92,23 @@ class _Near:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        hashes = self._hash.from_token_sets([tokens for _, tokens in waiting], PERMUTATIONS, 42)
-        for (seen, _), each in zip(waiting, hashes, strict=True):
-            if self._index.query(each):
+        said = ["\n".join(has.responses.values()) for _, _, has in waiting]
+        whole = ["\n".join([*has.prompt, text]) for (_, _, has), text in zip(waiting, said)]
+        hashes = zip(self._hashes(whole), self._hashes(said), strict=True)
+        for (seen, prompt, _), (each, own) in zip(waiting, hashes, strict=True):
+            if any(self._same(row, prompt, own) for row in self._index.query(each)):
                 self.found.add("W902", self.entry.name, place=seen.place)
             else:
                 self._index.insert(seen.place.row, each)
+                self._kept[seen.place.row] = (prompt, own)
+
+    def _hashes(self, texts: list[str]) -> Any:
+        return self._hash.from_token_sets([shingles(text) for text in texts], PERMUTATIONS, 42)
+
+    def _same(self, row: int, prompt: bytes, own: Any) -> bool:
+        """Whether an earlier row, near as a whole, is of another prompt or says nearly the same."""
+        asked, said = self._kept[row]
+        return asked != prompt or said.jaccard(own) >= THRESHOLD
 
 
 def shingles(text: str) -> list[str]:
