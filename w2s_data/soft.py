@@ -11,7 +11,7 @@ from w2s_data.errors import W2SError
 from w2s_data.inputs import Models, Questions
 from w2s_data.io import read_rows, write_rows
 from w2s_data.manifest import Summary
-from w2s_data.methods.eleuther import labelled
+from w2s_data.methods.eleuther import labelled, words
 from w2s_data.store import STORE, Store
 
 DRAWS = 2000
@@ -43,7 +43,7 @@ def soft(
 
 
 class Measure(NamedTuple):
-    """A value with its 95 % bootstrap interval; None where floor and ceiling are the same."""
+    """A value with its 95 % bootstrap interval; None where it is not defined."""
 
     value: float | None
     low: float | None
@@ -51,7 +51,7 @@ class Measure(NamedTuple):
 
     def __str__(self) -> str:
         if self.value is None or self.low is None or self.high is None:
-            return "none (floor and ceiling are the same)"
+            return "none"
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
@@ -68,11 +68,15 @@ class SoftScore:
 
     def facts(self) -> dict[str, Any]:
         """For a person."""
+        one_class = "none (the right answer is the same choice everywhere)"
+        no_gap = "none (floor and ceiling are the same)"
+        auroc = one_class if self.auroc.value is None else self.auroc
         named: dict[str, Any] = {"questions": self.questions, "runs": self.runs}
-        named |= {"accuracy": self.accuracy, "AUROC": self.auroc}
-        if self.accuracy_gap and self.auroc_gap:
-            named |= {"gap recovered, accuracy": self.accuracy_gap}
-            named |= {"gap recovered, AUROC": self.auroc_gap}
+        named |= {"accuracy": self.accuracy, "AUROC": auroc}
+        for name, gap in (("accuracy", self.accuracy_gap), ("AUROC", self.auroc_gap)):
+            if gap:
+                undefined = no_gap if named[name] != one_class else one_class
+                named[f"gap recovered, {name}"] = undefined if gap.value is None else gap
         return named
 
 
@@ -90,25 +94,38 @@ def soft_score(
     `floor` and the `ceiling`, in the same order, also the performance gap recovered,
     (value - floor) / (ceiling - floor), arXiv 2312.09390, of the means over runs. Intervals are
     bootstrap ones over runs and questions; every draw takes the same for all three.
-    Raises W2SError for files that do not hold one p in [0, 1] for each of the same questions.
+    Raises W2SError for questions without two choices, and for files that do not hold one p in
+    [0, 1] for each of the same questions.
     """
     if bool(floor) != bool(ceiling) or (floor and not len(paths) == len(floor) == len(ceiling)):
         raise W2SError("give as many files of the floor and of the ceiling as of the system")
     gold = questions.gold()
-    truth = {row["id"]: gold[row["id"]]["answer"] == row["choices"][0] for row in questions.rows()}
+    truth = {
+        row["id"]: f" {gold[row['id']]['answer']}" == words(row)[0] for row in questions.rows()
+    }
     runs = [[Run.read(path, truth) for path in group] for group in (paths, floor, ceiling) if group]
-    if len({len(run.p) for group in runs for run in group}) > 1:
-        raise W2SError("the files must hold the same questions")
+    _same_questions([*paths, *floor, *ceiling], [run for group in runs for run in group])
     measured = measure(runs, seed)
     return SoftScore(len(runs[0][0].p), len(paths), **measured)
+
+
+def _same_questions(paths: Sequence[str | Path], runs: Sequence[Run]) -> None:
+    """Raise W2SError, naming a question, where a file holds others than the first."""
+    for path, run in zip(paths, runs):
+        if other := sorted(set(run.ids) ^ set(runs[0].ids)):
+            raise W2SError(
+                f"the files must hold the same questions: of {paths[0]} and {path} one alone has "
+                f"{other[0]!r}, and so with {len(other)} in all"
+            )
 
 
 class Run:
     """The probabilities of one file, in the order of the ids, and the labels."""
 
-    def __init__(self, p: Any, truth: Any):
+    def __init__(self, p: Any, truth: Any, ids: Sequence[str] = ()):
         import numpy as np
 
+        self.ids = ids
         self.p, self.truth = np.asarray(p, float), np.asarray(truth, bool)
         self.right = (self.p > 0.5) == self.truth
         _, self.level = np.unique(self.p, return_inverse=True)
@@ -118,15 +135,17 @@ class Run:
         found: dict[str, float] = {}
         for line, row in read_rows(path):
             p, row_id = row.get("p"), str(row.get("id"))
-            if not isinstance(p, int | float) or not 0 <= p <= 1:
+            if not isinstance(p, int | float) or isinstance(p, bool) or not 0 <= p <= 1:
                 raise W2SError(f"{path}:{line}: p must be a number in [0, 1], was: {p!r}")
             if row_id not in truth:
                 raise W2SError(f"{path}:{line}: id {row_id!r} is no question of this split")
+            if row_id in found:
+                raise W2SError(f"{path}:{line}: id {row_id!r} stands there already")
             found[row_id] = p
         ids = sorted(found)
         if not ids:
             raise W2SError(f"{path}: no soft labels")
-        return cls([found[i] for i in ids], [truth[i] for i in ids])
+        return cls([found[i] for i in ids], [truth[i] for i in ids], ids)
 
     def accuracy(self, drawn: Any) -> float:
         return float(self.right[drawn].mean())

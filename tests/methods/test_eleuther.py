@@ -230,11 +230,13 @@ def test_the_gap_recovered_lies_between_floor_and_ceiling(tmp_path, test_split, 
         ({"id": "0", "p": 2}, "p must be a number in .0, 1., was: 2"),
         ({"id": "x", "p": 0.5}, "id 'x' is no question of this split"),
         ({"id": "0"}, "p must be a number"),
+        ({"id": "0", "p": True}, "p must be a number"),
+        ({"id": "1", "p": 0.5}, "id '1' stands there already"),
     ],
 )
 def test_bad_files_are_named(tmp_path, test_split, row, said):
-    write_rows(tmp_path / "bad.jsonl", [row])
-    with pytest.raises(W2SError, match=rf"bad.jsonl:1: {said}"):
+    write_rows(tmp_path / "bad.jsonl", [{"id": "1", "p": 0.5}, row])
+    with pytest.raises(W2SError, match=rf"bad.jsonl:2: {said}"):
         soft.soft_score([tmp_path / "bad.jsonl"], test_split)
 
 
@@ -243,8 +245,34 @@ def test_files_must_fit_together(tmp_path, test_split):
     with pytest.raises(W2SError, match="as many files"):
         soft.soft_score(one, test_split, floor=two, ceiling=two)
     write_rows(tmp_path / "short.jsonl", [{"id": "1", "p": 0.5}])
-    with pytest.raises(W2SError, match="the same questions"):
+    with pytest.raises(W2SError, match=r"same questions: .* one alone has '0', .* 199 in all"):
         soft.soft_score([*one, tmp_path / "short.jsonl"], test_split)
+
+
+def test_files_of_as_many_other_questions_do_not_fit_together(tmp_path, test_split):
+    for name, ids in (("low", range(20)), ("high", range(20, 40))):
+        write_rows(tmp_path / f"{name}.jsonl", ({"id": str(i), "p": 0.5} for i in ids))
+    low, high = [tmp_path / "low.jsonl"], [tmp_path / "high.jsonl"]
+    with pytest.raises(W2SError, match=r"same questions: of .*low.jsonl and .*high.jsonl one"):
+        soft.soft_score(low, test_split, floor=low, ceiling=high)
+
+
+def test_a_task_that_is_not_binary_has_no_soft_score(tmp_path):
+    write_rows(tmp_path / "s.jsonl", [{"id": "0", "p": 0.5}])
+    with pytest.raises(W2SError, match="has no two choices: take a binary task"):
+        soft.soft_score([tmp_path / "s.jsonl"], Questions(tasks.get("math"), "test"))
+
+
+def test_without_both_classes_there_is_no_auroc_and_it_is_said_why(tmp_path, test_split):
+    one = tmp_path / "one.jsonl"
+    write_rows(one, [{"id": "1", "p": 0.3}, {"id": "3", "p": 0.4}])
+    alone = soft.soft_score([one], test_split).facts()
+    reason = "none (the right answer is the same choice everywhere)"
+    assert alone["AUROC"] == reason
+    assert str(alone["accuracy"]) == "1.000 (1.000 to 1.000)"
+    told = soft.soft_score([one], test_split, floor=[one], ceiling=[one]).facts()
+    assert told["gap recovered, AUROC"] == reason
+    assert told["gap recovered, accuracy"] == "none (floor and ceiling are the same)"
 
 
 def test_soft_writes_a_row_a_question(questions, tmp_path):
