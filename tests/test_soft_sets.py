@@ -9,6 +9,7 @@ from w2s_data import tasks
 from w2s_data.audit import audit, facts
 from w2s_data.build import build
 from w2s_data.check import check
+from w2s_data.explain import explain, tell
 from w2s_data.inputs import Models, Questions
 from w2s_data.io import read_rows, write_rows
 
@@ -149,3 +150,57 @@ def test_rows_of_one_prompt_are_near_when_their_responses_are(tmp_path, one, oth
     ]
     written(tmp_path / "data", rows)
     assert near(tmp_path) == count
+
+
+def told(folder, row_id):
+    story = explain(row_id, "set", folder=folder / "data")
+    return story, tell(story)
+
+
+def test_weighed_choices_are_no_vote(tmp_path):
+    run(tmp_path)
+    story, text = told(tmp_path, "a")
+    assert (story.ending, story.classes, story.decided) == ("kept", {}, [])
+    assert [one.vote for one in story.asked] == [{}]
+    assert story.facts["p"] == pytest.approx(0.9)
+    assert "choice, log-probability -0.105\n      yes" in text
+    assert "choice, log-probability -2.303\n      no" in text
+    assert "vote" not in text
+    assert "class" not in text
+    assert "otherwise" not in text
+
+
+def test_a_setting_that_is_text_is_not_said_to_decide_nothing(tmp_path):
+    """With a radius of .15 b is kept and a is dropped; .36 would have kept it."""
+    run(tmp_path, "window", settings={"radius": "0.15"})
+    for row_id, ending in (("a", "window: the student is sure"), ("b", "kept")):
+        story, text = told(tmp_path, row_id)
+        assert (story.ending, story.decided, story.tried) == (ending, [], [])
+        assert "otherwise" not in text
+        assert "Not tried on this row alone: radius." in text
+
+
+@pytest.mark.parametrize("stage", ["window", "logconf"])
+def test_a_cut_over_all_questions_hangs_on_other_rows(tmp_path, stage):
+    """By the median, or by the prior: whether or not the row alone ends alike."""
+    run(tmp_path, stage)
+    for row_id in SOFT:
+        story, text = told(tmp_path, row_id)
+        assert story.decided is None
+        assert "It hangs on other rows, too" in text
+
+
+def test_a_number_of_the_row_s_own_is_tried(tmp_path):
+    run(tmp_path, "entropy")
+    story, text = told(tmp_path, "a")
+    assert (story.decided, story.tried) == ([], ["alpha"])
+    assert "no other alpha would have ended it otherwise" in text
+    assert "Not tried" not in text
+
+
+def test_a_row_without_a_copy_hangs_on_other_rows(tmp_path):
+    run(tmp_path, copies=2)
+    dropped = [row for _, row in read_rows(tmp_path / "data/set.dropped.jsonl")]
+    story, text = told(tmp_path, dropped[0]["id"])
+    assert (story.ending, story.decided) == ("weights: no copy in the budget", None)
+    assert "It hangs on other rows, too" in text

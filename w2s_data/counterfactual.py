@@ -41,11 +41,13 @@ def thresholds(stage: Stage) -> dict[str, tuple[float, float]]:
 
 @dataclass
 class Ends:
-    """How a row ends, now and with other settings."""
+    """How a row ends, now and with other settings. `unsaid` are the settings of which the recorded
+    samples do not say what another value would have done."""
 
     row: Row
     run: Callable[[Mapping[str, Any]], Iterator[Row]]
     now: str = field(init=False)
+    unsaid: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.now = _ending(self.row)
@@ -63,6 +65,8 @@ class Ends:
         `limit` does."""
         same, other = values[name], limit
         then = self({**values, name: other})
+        if then is None:
+            self.unsaid.add(name)
         if then in (None, self.now):
             return None
         for _ in range(HALVINGS):

@@ -35,7 +35,8 @@ class Story:
 
     ending: "kept" or the reason why it was dropped. facts: what the method noted on the row.
     classes: an answer of each class. decided: None where the ending hangs on other rows, too (a
-    cut over all questions, a mix). rows: the exported rows, each with its place. sources: files.
+    cut over all questions, a mix, copies). tried: the settings of which other values were tried.
+    rows: the exported rows, each with its place. sources: files.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Story:
     classes: dict[str, str]
     settings: dict[str, Any]
     decided: list[Decided] | None
+    tried: list[str]
     rows: list[dict[str, Any]]
     sources: dict[str, str]
 
@@ -76,8 +78,10 @@ def explain(
     known = written[0]["row"] if written else {}
     telling = _Telling(found, manifest, task or tasks.get(manifest["task"]), store)
     row = telling.row(row_id, known.get("parent", row_id))
-    decided = telling.decided(row)
-    names = classed(telling.asked, telling.task, telling.values.get("compat") or None)
+    dropped_after = bool(dropped and dropped["dropped"] != row.get("dropped"))
+    decided, tried = (None, []) if dropped_after else telling.decided(row)
+    answered = [one for one in telling.asked if not _weighed(one)]
+    names = classed(answered, telling.task, telling.values.get("compat") or None)
     manifest_path = found.folder / f"{name}.manifest.json"
     return Story(
         row_id,
@@ -91,6 +95,7 @@ def explain(
         names,
         telling.values,
         decided,
+        tried,
         written,
         {
             "rows": ", ".join(map(str, found.files)),
@@ -127,6 +132,11 @@ def _facts(row: Row, asked: list[Asked]) -> Iterator[tuple[str, Any]]:
         quoted = isinstance(value, str) and len(value) > SHORT and any(value in s for s in said)
         if name not in OWN and isinstance(value, str | int | float) and not quoted:
             yield name, value
+
+
+def _weighed(asked: Asked) -> bool:
+    """Whether the samples are choices with their log-probabilities, of which none is declared."""
+    return "choices" in asked.parameters
 
 
 class _Telling:
@@ -188,18 +198,20 @@ class _Telling:
         }
 
     def _run(self, rows: Iterable[Row], samplers: Mapping[str, Any], values: Any) -> Iterator[Row]:
-        notes: dict[str, Any] = {"notes": {}} if methods.takes(self.stage, "notes") else {}
+        self.notes: dict[str, Any] = {}
+        notes = {"notes": self.notes} if methods.takes(self.stage, "notes") else {}
         return self.stage.run(rows, **samplers, **self.gold, **notes, **values)
 
-    def decided(self, row: Row) -> list[Decided] | None:
-        """The settings that decided; None when this row's samples alone do not end it so."""
+    def decided(self, row: Row) -> tuple[list[Decided] | None, list[str]]:
+        """The settings that decided, and those that were tried; None when this row's samples alone
+        do not end it so."""
         with Store(":memory:") as empty:
             frozen = self._samplers(empty, Frozen)
             for sampler in frozen.values():
                 sampler.recorded = self.asked
             ends = Ends(row, lambda values: self._run([self.question], frozen, values))
-            if ends(self.values) != ends.now:
-                return None
+            if ends(self.values) != ends.now or self._cut_elsewhere():
+                return None, []
             found = [
                 decided
                 for name, limits in thresholds(self.stage).items()
@@ -207,7 +219,15 @@ class _Telling:
                 if (decided := ends.turned(self.values, name, limit))
             ]
         kept = [one for one in found if one.then == "kept"]
-        return kept or found
+        tried = [name for name in thresholds(self.stage) if name not in ends.unsaid]
+        return kept or found, tried
+
+    def _cut_elsewhere(self) -> bool:
+        """Whether soft labels are cut by numbers of the whole set that this row alone does not
+        give: a median, a prior. The stage notes them."""
+        noted = self.manifest.get("notes", {})
+        alone = {name: noted.get(name) for name in self.notes}
+        return any(map(_weighed, self.asked)) and self.notes != alone
 
 
 def _part(given: str | None) -> tuple[int, int] | None:
@@ -256,8 +276,8 @@ def tell(story: Story, full: bool = False) -> str:
 def _grouped(asked: Asked) -> Iterator[tuple[str, str, str]]:
     """(numbers, what they declare, text) of samples with the same text."""
     same: dict[tuple[str, str], list[str]] = {}
-    for sample, answer, letter in zip(asked.samples, asked.answers, asked.classes):
-        said = f"class {letter}, {answer}" if letter else "no answer"
+    for place, sample in enumerate(asked.samples):
+        said = _declared(asked, place)
         said += ", cut off" if sample["finish"] == "length" else ""
         said += f", log-probability {sample['logprob']:.3f}" if "logprob" in sample else ""
         same.setdefault((said, sample["text"].strip()), []).append(str(sample["index"]))
@@ -265,11 +285,22 @@ def _grouped(asked: Asked) -> Iterator[tuple[str, str, str]]:
         yield ", ".join(numbers), said, response
 
 
+def _declared(asked: Asked, place: int) -> str:
+    if _weighed(asked):
+        return "choice"
+    letter = asked.classes[place]
+    return f"class {letter}, {asked.answers[place]}" if letter else "no answer"
+
+
 def _reasons(story: Story) -> Iterator[str]:
     if story.decided is None:
         yield "  It hangs on other rows, too: no setting can be tried on this row alone."
     elif not story.decided:
-        yield "  By this row's samples alone, no threshold would have ended it otherwise."
+        if story.tried:
+            names = " or ".join(story.tried)
+            yield f"  By this row's samples alone, no other {names} would have ended it otherwise."
+        if untried := [name for name in story.settings if name not in story.tried]:
+            yield f"  Not tried on this row alone: {', '.join(untried)}."
     for one in story.decided or ():
         side = "at most" if one.other < one.value else "at least"
         yield f"  {one.setting}={one.value} decided: with {side} {one.other:.3g}, {one.then}"
