@@ -3,7 +3,7 @@
 A `.npy` file of shape [prompts, width] and, beside it, a JSON header that says whose states these
 are. Batches are written as they are read, and the header counts them: a run that was interrupted
 goes on behind the last whole batch, with the same batches, and gives the same bytes. A file of
-another model, layer or other prompts is refused.
+another model, layer, precision or other prompts is refused.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from w2s_data import show
+from w2s_data.backends.checkpoint import Checkpoint
 from w2s_data.errors import W2SError, out_of_range
 from w2s_data.io import locked, write_json, writing
 from w2s_data.rows import Prompt, digest
 from w2s_data.store import Request
 
 DTYPES = ("float16", "float32")
+OVERFLOW = "store them with dtype=float32"
+# What configs call the number of layers.
+LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 
 
 def hidden_states(
@@ -38,16 +42,13 @@ def hidden_states(
     embeddings; the middle one by default. `path` ends in `.npy`, or is a folder: then the file is
     named after model, layer and prompts. Another process that writes it is waited for. Raises
     W2SError for another backend than `hf:`, a layer that is not there, a value beyond `dtype`, or
-    a file that holds other states.
+    a file that holds other states or is damaged.
     """
-    import numpy as np
-
-    if not hasattr(backend, "engine"):
-        raise W2SError("hidden states are read from a model in this process: name it hf:MODEL")
+    check_readable(backend)
     if dtype not in DTYPES:
         raise out_of_range("dtype", " or ".join(DTYPES), dtype)
-    header: dict[str, Any] = {"model": backend.fingerprint, "layer": layer}
-    header |= {"dtype": dtype, **_summed(backend, prompts)}
+    header: dict[str, Any] = {"model": backend.fingerprint, "layer": layer_of(backend, layer)}
+    header |= {"dtype": dtype, "computed": _computed(backend), **_summed(backend, prompts)}
     if not header["prompts"]:
         raise W2SError("hidden states: there is no prompt to read")
     path = Path(path)
@@ -57,7 +58,67 @@ def hidden_states(
         found = _header(path, header)
         if found.get("done") != header["prompts"]:
             _write(backend, prompts, path, found)
-    return np.load(path, mmap_mode="r")
+    return _mapped(path, header)
+
+
+def check_readable(backend: Any) -> None:
+    """Raise W2SError for a backend without hidden states."""
+    if not hasattr(backend, "engine"):
+        raise W2SError("hidden states are read from a model in this process: name it hf:MODEL")
+
+
+def layer_of(backend: Any, layer: int | None) -> int | None:
+    """The layer by its number, of None the middle one's, as the model's config tells: nothing is
+    loaded. As it is where the config does not say how many there are. Raises W2SError for one that
+    is not there."""
+    most = _layers(_behind(backend).model)
+    if most is None:
+        return layer
+    layer = most // 2 if layer is None else layer
+    if not 0 <= layer <= most:
+        raise out_of_range("layer", f"in [0, {most}]", layer)
+    return layer
+
+
+def _behind(backend: Any) -> Any:
+    """The `hf:` backend itself, whatever measures it or keeps it from being asked."""
+    return backend.engine.__self__
+
+
+def _layers(model: Checkpoint) -> int | None:
+    """How many layers the model's config says it has."""
+    try:
+        config = json.loads(_config(model).read_text("utf-8"))
+    except Exception as error:
+        reason = f"cannot be read ({type(error).__name__})"
+        raise W2SError(f"{model.name}: its config.json {reason}") from None
+    places = (config, config.get("text_config") or {})
+    return next((place[name] for place in places for name in LAYERS if name in place), None)
+
+
+def _config(model: Checkpoint) -> Path:
+    if model.is_folder:
+        return Path(model.name) / "config.json"
+    import huggingface_hub
+
+    asked = (model.name, "config.json")
+    cached = huggingface_hub.try_to_load_from_cache(*asked, revision=model.revision)
+    if isinstance(cached, str):
+        return Path(cached)
+    return Path(huggingface_hub.hf_hub_download(*asked, revision=model.revision))
+
+
+def _computed(backend: Any) -> str:
+    """The precision that the model is loaded in (`engine.Engine`)."""
+    how = _behind(backend)._how
+    device, dtype = how["device"], how["dtype"]
+    if dtype != "auto":
+        return str(dtype)
+    if device == "auto":
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return "float32" if device == "cpu" else "bfloat16"
 
 
 def _summed(backend: Any, prompts: Iterable[Prompt]) -> dict[str, Any]:
@@ -101,9 +162,10 @@ def _write(backend: Any, prompts: Iterable[Prompt], path: Path, header: dict[str
         with show.progress("hidden states", header["prompts"]) as advance, writing(path):
             advance(header["done"])
             while batch := list(islice(rows, header["batch"])):
-                values = engine.hidden(batch, header["layer"]).astype(header["dtype"])
+                with np.errstate(over="ignore"):
+                    values = engine.hidden(batch, header["layer"]).astype(header["dtype"])
                 if not np.isfinite(values).all():
-                    raise W2SError(f"a hidden state is beyond {header['dtype']}: use float32")
+                    raise W2SError(f"a hidden state is beyond {header['dtype']}: {OVERFLOW}")
                 if states is None:
                     states = _opened(path, header, values.shape[1])
                 states[header["done"] : header["done"] + len(values)] = values
@@ -121,9 +183,27 @@ def _opened(path: Path, header: dict[str, Any], width: int) -> Any:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     if header["done"]:
+        _mapped(path, header)  # with r+ numpy fills up a file that is too short
         return np.lib.format.open_memmap(path, mode="r+")
     shape = (header["prompts"], width)
     return np.lib.format.open_memmap(path, mode="w+", dtype=header["dtype"], shape=shape)
+
+
+def _mapped(path: Path, header: dict[str, Any]) -> Any:
+    """The file's states; W2SError where it is not what its header says."""
+    import numpy as np
+
+    try:
+        found = np.load(path, mmap_mode="r")
+        whole = (found.ndim, len(found), found.dtype) == (2, header["prompts"], header["dtype"])
+    except (ValueError, OSError, EOFError, AttributeError):
+        whole = False
+    if not whole:
+        raise W2SError(
+            f"{path}: damaged, or not the hidden states that {path.with_suffix('.json')} tells of; "
+            "remove both"
+        )
+    return found
 
 
 def _sync(path: Path) -> None:
