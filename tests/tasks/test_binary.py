@@ -138,11 +138,73 @@ def test_files_with_any_two_choices(tmp_path, row, choices, answer):
     assert tasks.ask(task, asked).endswith(f"Answer {' or '.join(asked['choices'])}:")
 
 
-@pytest.mark.parametrize("choices", [["a"], ["a", "b", "c"], ["a", "a"]])
+@pytest.mark.parametrize(
+    "choices", [["a"], ["a", "b", "c"], ["a", "a"], ["a", " a"], ["a b", "a\n b "]]
+)
 def test_other_than_two_choices_are_refused(tmp_path, choices):
     write_rows(tmp_path / "q.jsonl", [{"question": "Which?", "choices": choices, "answer": "a"}])
     with pytest.raises(W2SError, match=r"q.jsonl:1: .*two different choices|must be 2 to 26 texts"):
         list(tasks.questions(tasks.get("boolq"), "test", file=tmp_path / "q.jsonl"))
+
+
+@pytest.mark.parametrize("name", tasks.BINARY)
+def test_a_file_of_the_task_s_own_records_is_asked_as_the_hub_is(tmp_path, name):
+    write_rows(tmp_path / "own.jsonl", RECORDS[name])
+    task, how = tasks.get(name), {"file": tmp_path / "own.jsonl"}
+    asked = list(tasks.questions(task, "test", **how))
+    gold = tasks.gold(task, "test", **how)
+    found = [[tasks.ask(task, row), gold[row["id"]]["answer"]] for row in asked]
+    assert found == PROMPTS[name]
+
+
+@pytest.mark.parametrize("name", tasks.BINARY)
+@pytest.mark.parametrize("answer", ["yes", "no", "A", "B", True, 0, 1, "1", None])
+def test_a_question_with_yes_or_no_is_taken_as_it_is(tmp_path, name, answer):
+    row = {"id": "7", "question": "Question: 1+1?\nAnswer: = 2"}
+    for more in ({}, {"choices": ["no", "yes"], "passage": "a text", "label": 1}):
+        write_rows(tmp_path / "q.jsonl", [row | more | {"answer": answer}])
+        (asked,) = tasks.questions(tasks.get(name), "test", file=tmp_path / "q.jsonl")
+        assert (asked["id"], asked["question"]) == ("7", row["question"])
+        assert asked["choices"] == more.get("choices", ["yes", "no"])
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "said"),
+    [
+        (
+            "sciq",
+            {"question": "What?", "correct_answer": "a", "distractor1": "b"},
+            "correct_answer, distractor1 without distractor2: a row of sciq holds all fields of "
+            "allenai/sciq, or question, choices and answer",
+        ),
+        ("sst2", {"sentence": "Good."}, "sentence without label: a row of sst2 holds"),
+        ("boolq", {"question": "q", "passage": "p", "answer": "?"}, "a record is not as expected"),
+        (
+            "math_right",
+            {"question": "Is 3 even?", "choices": ["even", "odd"], "answer": "odd"},
+            r"yes or no; for the choices .'even', 'odd'. take a binary task that shows them",
+        ),
+    ],
+)
+def test_rows_that_would_be_cut_are_refused(tmp_path, name, row, said):
+    write_rows(tmp_path / "q.jsonl", [row])
+    with pytest.raises(W2SError, match=rf"q.jsonl:1: .*{said}"):
+        list(tasks.questions(tasks.get(name), "test", file=tmp_path / "q.jsonl"))
+
+
+def test_named_fields_are_what_is_asked(tmp_path):
+    """--field says which fields there are, whatever else a row has."""
+    write_rows(tmp_path / "q.jsonl", [RECORDS["boolq"][0] | {"ask": "Which?"}])
+    how = {"file": tmp_path / "q.jsonl", "fields": {"question": "ask"}}
+    (asked,) = tasks.questions(tasks.get("boolq"), "test", **how)
+    assert asked["question"] == "Which?"
+
+
+def test_a_table_s_texts_are_read_as_the_hub_s_values(tmp_path):
+    lines = ["question,passage,answer", "is it,A text.,True", "is it,Another.,False"]
+    (tmp_path / "q.csv").write_text("\n".join(lines), "utf-8")
+    gold = tasks.gold(tasks.get("boolq"), "test", file=tmp_path / "q.csv")
+    assert [row["answer"] for row in gold.values()] == ["yes", "no"]
 
 
 def test_a_record_of_another_schema_is_named(monkeypatch):

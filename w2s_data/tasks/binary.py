@@ -15,7 +15,8 @@ test split, its validation split is `test`; of very large ones the first records
 
 A file of your own (`--questions`) has rows {question, choices, answer}: any two choices, the first
 of which p(true) is the probability of, and the right one as its letter, text or position; without
-choices they are yes and no. It is taken as it is, and not balanced.
+choices they are yes and no, the only ones of the tasks that ask whether a solution is right. Rows
+with the fields of the task's own data set are asked as those of the hub are. No file is balanced.
 """
 
 from __future__ import annotations
@@ -29,11 +30,14 @@ from typing import Any, NamedTuple
 from w2s_data import rows
 from w2s_data.errors import W2SError
 from w2s_data.rows import Row
-from w2s_data.tasks import BUNDLED, Hub, Task, choice
+from w2s_data.tasks import ALIASES, BUNDLED, Hub, Task, choice
 from w2s_data.tasks.gsm8k import CALCULATOR_NOTE
 
 YES_NO = ["yes", "no"]
+TRUTHS = {"true": True, "yes": True, "false": False, "no": False}  # as a csv file may say it
 MATH_FIELDS = ("id", "unique_id", "level", "subject", "type")
+FIELDS = {alias for name in ("id", "question", "choices", "answer") for alias in ALIASES[name]}
+FAULTS = (KeyError, ValueError, IndexError, TypeError, AttributeError)
 RESULT = re.compile(r"=\s*\$?(\d+)(?![\d.,]*\d)")
 
 Shown = tuple[str, bool]
@@ -83,7 +87,8 @@ def anthropic_hh(r: Row, rng: Random) -> Shown:
 
 
 def boolq(r: Row, rng: Random) -> Shown:
-    return f"Passage: {r['passage']}\n\nQuestion: {r['question']}?", bool(r["answer"])
+    question = f"Passage: {r['passage']}\n\nQuestion: {r['question']}?"
+    return question, TRUTHS[str(r["answer"]).casefold()]
 
 
 def cola(r: Row, rng: Random) -> Shown:
@@ -306,15 +311,15 @@ ENTRIES = {
 }
 
 
-def record_of(entry: Entry, record: Row) -> Row | None:
+def record_of(entry: Entry, record: Row, where: str = "") -> Row | None:
     """A source's record as {id, question, choices, answer}, drawn by a coin of its own."""
     content = json.dumps(record, sort_keys=True, default=str)
     try:
         found = entry.form(record, rows.rng(42, rows.digest(content), "binary"))
-    except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
+    except FAULTS as error:
         raise W2SError(
-            f"{entry.path}: a record is not as expected ({type(error).__name__}: {error}); fields "
-            f"there: {', '.join(map(str, record))}"
+            f"{where or entry.path}: a record is not as expected ({type(error).__name__}: "
+            f"{error}); fields there: {', '.join(map(str, record))}"
         ) from None
     if found is None:
         return None
@@ -325,13 +330,67 @@ def record_of(entry: Entry, record: Row) -> Row | None:
     return kept | {"question": question, "choices": YES_NO, "answer": YES_NO[not truth]}
 
 
+class _Noted(dict[str, Any]):
+    """A record that notes which fields are looked for."""
+
+    def __init__(self, record: Row):
+        super().__init__(record)
+        self.sought: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.sought.add(name)
+        return super().__getitem__(name)
+
+
+def of_file(name: str, record: Row, where: str) -> Row | None:
+    """A file's record: one in the schema of the task's data set as `record_of` makes it, another
+    as it is. Raises W2SError for one that has some fields of the data set alone."""
+    entry, noted = ENTRIES[name], _Noted(record)
+    fits = True
+    try:
+        entry.form(noted, Random(0))
+    except FAULTS:
+        fits = False
+    own = sorted(noted.sought & record.keys() - FIELDS)
+    lacks = sorted(noted.sought - record.keys())
+    chosen = {*ALIASES["choices"]} & record.keys() - noted.sought
+    if chosen or (not own and (not fits or _is_choice(record.get("answer")))):
+        return record
+    if lacks:
+        raise W2SError(
+            f"{where}: {', '.join(own)} without {', '.join(lacks)}: a row of {name} holds all "
+            f"fields of {entry.path}, or question, choices and answer"
+        )
+    return record_of(entry, record, where)
+
+
+def _is_choice(answer: Any) -> bool:
+    """Whether the answer is yes or no, in any of the ways a file may say so."""
+    try:
+        choice.read_gold({"answer": answer, "choices": YES_NO, "where": ""})
+    except W2SError:
+        return False
+    return True
+
+
 def shape(record: Row) -> Row:
     """Two different choices, yes and no where the record has none."""
     found = choice.shape(record) if record.get("choices") else {"choices": YES_NO}
     texts = found["choices"]
-    if len(set(texts)) != 2 or len(texts) != 2:
+    if len({"".join(text.split()) for text in texts}) != 2 or len(texts) != 2:
         raise W2SError(
             f"{record['where']}: a binary question has two different choices, was: {texts!r}"
+        )
+    return found
+
+
+def shape_of_right(record: Row) -> Row:
+    """As `shape`, of questions whose prompt ends in `Right:` and shows no choices."""
+    found = shape(record)
+    if {text.strip().casefold() for text in found["choices"]} != {*YES_NO}:
+        raise W2SError(
+            f"{record['where']}: this task asks whether a solution is right, yes or no; for the "
+            f"choices {found['choices']!r} take a binary task that shows them, for instance boolq"
         )
     return found
 
@@ -352,16 +411,16 @@ def response(solution: str | None, answer: str) -> str:
 
 def _task(name: str, entry: Entry) -> Task:
     source = (entry.path, entry.config)
-    ours = name == "math_right"
+    ours, worked = name == "math_right", name.endswith("_right")
     return Task(
         name=name,
         title=f"{entry.title} (yes or no)",
         rule="first_line",
         answer_key="The answer is:",
-        prompt="right" if name.endswith("_right") else "binary",
+        prompt="right" if worked else "binary",
         stop=("\n",),
         max_tokens=8,
-        shape=shape,
+        shape=shape_of_right if worked else shape,
         read_gold=read_gold,
         form=lambda record: record_of(entry, record),
         balanced=True,

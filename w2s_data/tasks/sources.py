@@ -10,7 +10,7 @@ from typing import Any
 from w2s_data.errors import W2SError, unknown
 from w2s_data.io import read_rows
 from w2s_data.rows import Row, digest, question_id
-from w2s_data.tasks import ALIASES, GOLD_FIELDS, SOURCES, SPLITS, Hub, Task
+from w2s_data.tasks import ALIASES, BINARY, GOLD_FIELDS, SOURCES, SPLITS, Hub, Task
 
 PROMPTS = ("prompt", "messages")
 RESPONSES = (
@@ -43,7 +43,7 @@ def records(
         return _identified(task, named)
 
     if file is not None:
-        return read(file_records(file))
+        return read(_of_file(task, file_records(file), fields))
     if source == "file":
         raise W2SError("source 'file' needs a file: name one with --questions FILE")
     if source == "hub":
@@ -60,6 +60,22 @@ def _formed(task: Task, raw: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, R
     """The records as the task's `form` makes them."""
     for where, record in raw:
         formed = task.form(record) if task.form else record
+        if formed is not None:
+            yield where, formed
+
+
+def _of_file(
+    task: Task, raw: Iterable[tuple[str, Row]], fields: Mapping[str, str] | None
+) -> Iterator[tuple[str, Row]]:
+    """A file's records; those of a binary task in its data set's own schema as on the hub, unless
+    the user names the fields."""
+    if fields or not task.form or task.name not in BINARY:
+        yield from raw
+        return
+    from w2s_data.tasks.binary import of_file
+
+    for where, record in raw:
+        formed = of_file(task.name, record, where)
         if formed is not None:
             yield where, formed
 
