@@ -204,3 +204,10 @@ def test_a_row_without_a_copy_hangs_on_other_rows(tmp_path):
     story, text = told(tmp_path, dropped[0]["id"])
     assert (story.ending, story.decided) == ("weights: no copy in the budget", None)
     assert "It hangs on other rows, too" in text
+
+
+def test_weights_that_are_not_used_are_told(tmp_path):
+    told = "not used: every row stands once, whatever its 'weight'"
+    summary = run(tmp_path, weights="none")
+    assert (summary.rows, summary.facts()["weights"]) == (12, told)
+    assert isinstance(run(tmp_path).notes["weights"], dict)

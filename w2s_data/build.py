@@ -104,6 +104,9 @@ def build(
             doors["notes"] = summary.notes
         asked = summary.counting(questions.rows())
         ended = chosen.run(asked, **samplers, **doors, **values)
+        if chosen.weights and not weights:
+            unused = column(chosen.weights)[0]
+            summary.notes["weights"] = f"not used: every row stands once, whatever its {unused!r}"
         if dry_run:
             deque(summary.ending(ended), maxlen=0)
         else:
