@@ -152,8 +152,12 @@ def test_gpu_hours(world, kind, options, gpus, each):
     assert found.gpu_hours == (None if each is None else pytest.approx(found.hours * each))
 
 
-def half(rows, *, weak, student, least: int = 0):
-    """Every second row goes on to the student, by its weak answer; few rows are an error."""
+def half(rows, *, weak, student, least: int = 0, first: int = 0):
+    """Every second row goes on to the student, by its weak answer; few rows are an error, of
+    `first` before anything is asked."""
+    rows = list(rows)
+    if len(rows) < first:
+        raise W2SError(f"{first} questions are needed at first")
     answered = list(weak(rows, "weak"))
     if len(answered) < least:
         raise W2SError(f"{least} questions are needed")
@@ -178,12 +182,28 @@ def test_rounds_that_few_rows_reach_are_scaled(world, halving):
     assert more.asked == kept * QUESTIONS / PROBE == found.kept
 
 
+HALF = {"method": "half", "name": "set", "store": "store.sqlite"}
+
+
 def test_a_probe_that_cannot_end_still_measures(world, halving):
-    settings = {"least": 20}
-    arguments = {"method": "half", "name": "set", "store": "store.sqlite", "settings": settings}
-    found = plan(*inputs(), probe=PROBE, **arguments)
-    assert (found.problem, found.kept) == ("20 questions are needed", None)
-    assert found.rounds[0].seconds == pytest.approx(LOAD + EACH * (QUESTIONS - PROBE))
+    found = plan(*inputs(), probe=5, settings={"least": 21}, **HALF)
+    assert found.problem == "21 questions are needed; a larger --probe may do"
+    assert found.kept is None
+    assert found.rounds[0].seconds == pytest.approx(LOAD + EACH * (QUESTIONS - 5))
+
+
+@pytest.mark.parametrize("need", ["least", "first"])
+def test_a_probe_asks_as_many_questions_as_the_stage_needs(world, halving, need):
+    found = plan(*inputs(), probe=PROBE, settings={need: 15}, **HALF)
+    assert (found.problem, found.probed) == ("", 2 * PROBE)
+    assert found.rounds[0].missing == QUESTIONS - 2 * PROBE
+
+
+def test_a_probe_that_cannot_begin_says_what_helps(world, halving):
+    message = "30 questions are needed at first; a larger --probe may do"
+    with pytest.raises(W2SError, match=message):
+        plan(*inputs(), probe=5, settings={"first": 30}, **HALF)
+    assert not world
 
 
 @pytest.mark.parametrize(

@@ -89,9 +89,9 @@ def plan(
 ) -> Plan:
     """Plan the build of these arguments (`build.build`).
 
-    `probe` questions are really asked; 0 asks none, and predicts neither time nor rows. `gpus` is
-    the number that each model runs on, in place of what its options say. Raises W2SError as the
-    build would.
+    `probe` questions are really asked, up to four times as many where the stage cannot do with
+    fewer; 0 asks none, and predicts neither time nor rows. `gpus` is the number that each model
+    runs on, in place of what its options say. Raises W2SError as the build would.
     """
     if probe < 0:
         raise out_of_range("probe", ">= 0", probe)
@@ -103,7 +103,7 @@ def plan(
         asking = _Gauged(**_values(models), gauge=gauge, dry=mode == "dry")
         return build(asked, asking, store=store, seed=seed, dry_run=True, **arguments)
 
-    everything, dry, real = list[Note](), list[Note](), list[Note]()
+    everything, real = list[Note](), list[Note]()
     summary = run(questions, "dry", everything)
     missing = any(note.missing for note in everything)
     if not missing or not probe:
@@ -111,17 +111,22 @@ def plan(
         return _planned(summary, rounds, None if missing else run(questions, "stored", []), "")
 
     lacking = [row_id for note in everything for _, row_id in note.lacking]
-    some = _Some(**_values(questions), ids=_drawn(questions, lacking, probe))
-    with suppress(W2SError):  # too few questions for the stage: the real run says so
-        run(some, "dry", dry, keyed=True)
+    for many in (probe, 2 * probe, 4 * probe, probe):
+        some = _Some(**_values(questions), ids=_drawn(questions, lacking, many))
+        dry, too_few = list[Note](), ""
+        try:
+            run(some, "dry", dry, keyed=True)
+            break
+        except W2SError:  # of so few questions alone: the dry run of all has ended
+            too_few = "; a larger --probe may do"
     Store(store).close()  # so that the probe's responses have a place to stay
     problem, found = "", None
     try:
         found = run(some, "real", real, keyed=True)
     except W2SError as error:
+        problem = f"{error}{too_few}"
         if not any(note.generated for note in real):
-            raise
-        problem = str(error)
+            raise W2SError(problem) from None
     rounds = list(_rounds(everything, dry, real, summary.questions / len(some.ids), gpus, models))
     return _planned(summary, rounds, found, problem, len(some.ids), real)
 
