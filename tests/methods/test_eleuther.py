@@ -3,18 +3,21 @@
 import json
 import math
 import statistics
+from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2s_data import methods, soft, tasks
+from w2s_data import backends, methods, soft, tasks
 from w2s_data.build import build
 from w2s_data.errors import W2SError
 from w2s_data.inputs import Models, Questions
-from w2s_data.io import write_rows
+from w2s_data.io import read_rows, write_rows
 from w2s_data.methods import eleuther
+from w2s_data.plan import plan
 from w2s_data.steps.sample import Sampler
 from w2s_data.store import Store
 
@@ -85,11 +88,15 @@ def test_the_window_holds_what_the_student_is_unsure_of(weak, data):
 
 
 @pytest.mark.parametrize("radius", ["0", "0.6", "-1", "wide", "nan"])
-def test_a_radius_out_of_range(radius):
+def test_a_radius_out_of_range_is_told_before_a_model_is_asked(radius):
     with pytest.raises(W2SError, match="radius must be midweak or a number"):
-        list(
-            eleuther.window(rows(1), weak=Told([0.5]), student=Told([0.5]), notes={}, radius=radius)
-        )
+        list(eleuther.window(rows(1), weak=None, student=None, notes={}, radius=radius))
+
+
+@pytest.mark.parametrize("p", [0.5, 0.75, 0.1])
+def test_at_the_limit_of_the_window_is_outside(p):
+    told = {"weak": Told([p] * 3), "student": Told([p] * 3)}
+    assert labels(eleuther.window(rows(3), notes={}, **told)) == {}
 
 
 @given(P, st.data(), st.sampled_from([0.0, 0.3, 1.0]))
@@ -109,6 +116,17 @@ def test_logconf_and_entropy_mix_labels(weak, data, alpha):
     assert list(mixed.values()) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("student", "hard"),
+    [([0.3, 0.3, 0.3], [0, 0, 0]), ([0.2, 0.6, 0.9], [0, 0, 1]), ([0.7, 0.7, 0.9], [0, 0, 1])],
+)
+def test_at_the_threshold_of_logconf_is_false(student, hard):
+    """The prior is a half: the threshold is the middle one's own 1 - p, and `<` is strict."""
+    told = {"weak": Told([0.5] * 3), "student": Told(student), "alpha": 1.0}
+    found = labels(eleuther.log_confidence(rows(3), notes={}, **told))
+    assert list(found.values()) == hard
+
+
 def test_weights_far_apart_and_absent():
     assert eleuther.p_true([{"logprob": -1000.0}, {"logprob": -1.0}]) < 1e-300
     assert eleuther.p_true([{"logprob": -math.inf}, {"logprob": -1.0}]) < 1e-300
@@ -126,6 +144,115 @@ def test_every_stage_compiles_its_weights_for_the_strong_model():
     for stage in methods.load("eleuther").STAGES.values():
         assert (stage.weights, stage.trains, stage.trained) == ("column:weight", "sft", "strong")
         assert not methods.sees_gold(stage)
+
+
+# By question: the weak model's p(yes) and the student's.
+RECORDED = {
+    "a": (0.9, 0.8),
+    "b": (0.7, 0.45),
+    "c": (0.2, 0.6),
+    "d": (0.05, 0.02),
+    "e": (0.35, 0.55),
+    "f": (0.6, 0.97),
+}
+# The p's of a built set: of the window, the median .75 or .58 of the student; of logconf, a prior
+# of .4667 and so a threshold between .4 and .45 for 1 - p.
+BUILT = [
+    ("xent", {}, {i: weak for i, (weak, _) in RECORDED.items()}),
+    ("s2s", {}, {i: student for i, (_, student) in RECORDED.items()}),
+    ("window", {}, {"b": 0.7, "c": 0.2, "e": 0.35}),
+    ("window", {"radius": "0.08"}, {"b": 0.7, "e": 0.35}),
+    ("logconf", {}, {"a": 0.95, "b": 0.35, "c": 0.6, "d": 0.025, "e": 0.175, "f": 0.8}),
+    ("logconf", {"alpha": 0}, {i: weak for i, (weak, _) in RECORDED.items()}),
+    ("entropy", {}, {"a": 0.85, "b": 0.575, "c": 0.4, "d": 0.035, "e": 0.45, "f": 0.785}),
+]
+NOTES = {
+    "window": {"student's confidence below": pytest.approx(0.75)},
+    "logconf": {
+        "label prior": pytest.approx(2.8 / 6),
+        "true from p": pytest.approx(1 - (0.4 + 0.05 / 3)),
+    },
+}
+
+
+def recorded(folder, told=RECORDED):
+    """Yes-or-no questions, and files of what two models weigh the choices."""
+    asked = [{"id": i, "question": f"Is it {i}?", "answer": "yes"} for i in told]
+    write_rows(folder / "q.jsonl", asked)
+    questions = Questions(tasks.get("boolq"), "train_2", "file", str(folder / "q.jsonl"))
+    prompts = {row["id"]: row["prompt"] for row in questions.rows()}
+    for place, name in enumerate(("weak", "student")):
+        weighed = [
+            {"prompt": prompts[i], "response": choice, "logprob": math.log(p)}
+            for i, both in told.items()
+            for choice, p in (("yes", both[place]), ("no", 1 - both[place]))
+        ]
+        write_rows(folder / f"{name}.jsonl", weighed)
+    return questions
+
+
+def built(folder, stage, told=RECORDED, **given):
+    """A build over recorded weights."""
+    roles = {"xent": ("weak",), "s2s": ("student",)}.get(stage, ("weak", "student"))
+    specs = {role: f"replay:{folder / role}.jsonl" for role in roles}
+    given |= {"out": folder / "data", "configs": folder, "store": folder / "s.sqlite"}
+    questions = recorded(folder, told)
+    models = Models(specs | {"strong": "hf:a/b"})
+    return build(questions, models, method="eleuther", stage=stage, name="set", **given)
+
+
+def set_rows(folder, name="set"):
+    return [row for _, row in read_rows(folder / f"data/{name}.jsonl")]
+
+
+@pytest.mark.parametrize(("stage", "settings", "expected"), BUILT)
+def test_a_build_of_each_stage_holds_its_labels(tmp_path, stage, settings, expected):
+    summary = built(tmp_path, stage, settings=settings, copies=600)
+    found = set_rows(tmp_path)
+    assert {row["id"]: row["p"] for row in found} == pytest.approx(expected)
+    counted = Counter((row["id"], row["output"].strip()) for row in found)
+    for i, p in expected.items():
+        for choice, weight in (("yes", p), ("no", 1 - p)):
+            assert abs(counted[i, choice] - 600 / len(expected) * weight) < 1
+    gone = len(RECORDED) - len(expected)
+    assert summary.dropped == ({"window: the student is sure": gone} if gone else {})
+    if not settings:
+        assert summary.notes.get(stage) == NOTES.get(stage)
+    rounds = 2 if stage in ("window", "logconf", "entropy") else 1
+    assert [each.asked for each in summary.rounds] == [12] * rounds
+    dry = built(tmp_path, stage, settings=settings, copies=600, dry_run=True)
+    assert [(each.asked, each.stored) for each in dry.rounds] == [(12, 12)] * rounds
+
+
+def test_a_build_holds_out_soft_labels_as_they_are(tmp_path):
+    told = {str(i): (0.2, 0.2) for i in range(300)}
+    summary = built(tmp_path, "xent", told, eval_share=0.5)
+    held = set_rows(tmp_path, "set.eval")
+    assert summary.eval_rows == len(held) == 2 * len({row["id"] for row in held})
+    true = statistics.fmean(row["output"].strip() == "yes" for row in held)
+    assert true == pytest.approx(0.2, abs=0.08)
+
+
+WEIGHED = "the weak model was asked"
+
+
+@pytest.mark.parametrize(
+    ("settings", "spec", "said"),
+    [
+        ({}, "hf:bundled/weak", r"k must be less than the number of rows \(5\), was: 50"),
+        ({"k": 2}, "replay:them", "name it hf:MODEL"),
+        ({"k": 2, "layer": 99}, "hf:bundled/weak", r"layer must be in \[0, \d\], was: 99"),
+        ({"probe": "logreg"}, "hf:bundled/weak", WEIGHED),
+    ],
+)
+def test_what_a_probe_cannot_do_is_told_before_a_model_is_asked(settings, spec, said):
+    def weigh(rows, into, choices):
+        raise W2SError(WEIGHED)
+
+    weak = SimpleNamespace(dry_run=False, weigh=weigh)
+    strong = SimpleNamespace(backend=backends.load(spec))
+    with pytest.raises(W2SError, match=said):
+        list(eleuther.probe(rows(5), weak=weak, strong=strong, notes={}, **settings))
 
 
 @pytest.fixture
@@ -163,11 +290,39 @@ def test_a_build_by_a_probe(questions, tmp_path, monkeypatch, settings):
     assert manifest["gold_seen"] is False
 
 
+def test_states_beyond_float16_have_a_way_out(questions, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    from w2s_data.backends.engine import Engine
+
+    own = Engine.hidden
+    monkeypatch.setattr(Engine, "hidden", lambda *given: own(*given) * np.float32(1e7))
+    monkeypatch.chdir(tmp_path)
+    models = Models({"weak": "hf:bundled/weak", "strong": "hf:bundled/weak"})
+    how = {"method": "eleuther", "stage": "probe", "name": "p"}
+    with pytest.raises(W2SError, match="store them with dtype=float32"):
+        build(questions, models, settings={"k": 5}, **how)
+    found = build(questions, models, settings={"k": 5, "dtype": "float32"}, **how)
+    assert found.kept + sum(found.dropped.values()) == 24
+
+
+def test_a_plan_asks_as_many_questions_as_the_probe_has_neighbours(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    models = Models({"weak": "hf:bundled/weak", "strong": "hf:bundled/weak"})
+    asked = Questions(tasks.get("math_right"), limit=60)
+    found = plan(asked, models, probe=8, settings={"k": 12}, method="eleuther", stage="probe")
+    assert (found.problem, found.probed) == ("", 16)
+    assert found.kept == 60
+
+
 def test_a_dry_run_reads_no_states(questions, tmp_path, monkeypatch):
     pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     models = Models({"weak": "hf:bundled/weak", "strong": "hf:bundled/weak"})
-    summary = build(questions, models, method="eleuther", stage="probe", dry_run=True)
+    how = {"method": "eleuther", "stage": "probe", "settings": {"k": 5}}
+    summary = build(questions, models, dry_run=True, **how)
     assert [each.asked for each in summary.rounds] == [48]
     assert not list(tmp_path.rglob("*.npy"))
 

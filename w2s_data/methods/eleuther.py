@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from w2s_data.backends.hidden import hidden_states
+from w2s_data.backends.hidden import check_readable, hidden_states, layer_of
 from w2s_data.errors import W2SError, out_of_range
 from w2s_data.io import Spool
 from w2s_data.methods import Count, Share, Stage
@@ -31,6 +31,8 @@ from w2s_data.steps import probe as probes
 from w2s_data.steps.sample import Sampler
 
 Positive = Annotated[float, Field(gt=0)]
+Contamination = Annotated[float, Field(ge=0, lt=1)]
+Layer = Annotated[int, Field(ge=-1)]
 Notes = dict[str, Any]
 
 
@@ -51,8 +53,12 @@ def window(
 ) -> Iterator[Row]:
     """Keep the questions of which the student is unsure: its larger probability is below
     0.5 + `radius`; with `midweak` below the median of the weak model's."""
+    fixed = _radius(radius)
     both = Spool(labelled(labelled(rows, weak, "weak"), student, "student"))
-    limit = _limit(both, radius)
+    if fixed is None:
+        limit = _quantile((confidence(row["weak"]) for row in both), 0.5)
+    else:
+        limit = 0.5 + fixed
     notes["window"] = {"student's confidence below": limit}
     for row in both:
         if confidence(row["student"]) < limit:
@@ -92,10 +98,11 @@ def probe(
     notes: Notes,
     probe: probes.Probe = "knn",
     use: probes.Use = "relabel",
-    contamination: Share = 0.1,
+    contamination: Contamination = 0.1,
     k: Count = 50,
     l2: Positive = 1e-3,
-    layer: int = -1,
+    layer: Layer = -1,
+    dtype: Literal["float16", "float32"] = "float16",
     activations: str = "",
 ) -> Iterator[Row]:
     """A probe on the strong model's hidden states, fitted on the weak labels (`steps/probe.py`).
@@ -103,10 +110,16 @@ def probe(
     `relabel` gives every question the probe's label; `filter` drops the share `contamination` that
     disagrees most with it; `both` filters, fits again and relabels. `k` neighbours for knn and
     topo (its k_cc and k_zeta), `l2` for logreg. The states are those of the prompt's last token
-    after `layer` (-1: the middle one). They are written once, beside the response store or to the
-    file `activations`.
+    after `layer` (-1: the middle one). They are written once, as `dtype`, beside the response store
+    or to the file `activations`.
     """
-    known = Spool(labelled(rows, weak, "weak"))
+    asked = Spool(rows)
+    probes.check_size(probe, k, len(asked))
+    check_readable(strong.backend)
+    chosen = None if layer == -1 else layer
+    if not weak.dry_run:
+        chosen = layer_of(strong.backend, chosen)
+    known = Spool(labelled(asked, weak, "weak"))
     if weak.dry_run:
         yield from (soft(row, row["weak"]) for row in known)
         return
@@ -114,7 +127,8 @@ def probe(
         strong.backend,
         _Prompts(known),
         activations or strong.store.path.with_name("activations"),
-        layer=None if layer == -1 else layer,
+        layer=chosen,
+        dtype=dtype,
     )
     kept, labels = probes.clean(
         states,
@@ -197,17 +211,17 @@ def confidence(p: float) -> float:
     return max(p, 1 - p)
 
 
-def _limit(rows: Spool, radius: str) -> float:
-    """The student's confidence from which a question leaves the window."""
+def _radius(radius: str) -> float | None:
+    """As a number; None for `midweak`."""
     if radius == "midweak":
-        return _quantile((confidence(row["weak"]) for row in rows), 0.5)
+        return None
     try:
         value = float(radius)
     except ValueError:
         value = math.nan
     if not 0 < value <= 0.5:
         raise out_of_range("radius", "midweak or a number in (0, 0.5]", radius)
-    return 0.5 + value
+    return value
 
 
 def _quantile(values: Iterable[float], share: float) -> float:
