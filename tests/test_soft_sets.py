@@ -12,6 +12,7 @@ from w2s_data.check import check
 from w2s_data.explain import explain, tell
 from w2s_data.inputs import Models, Questions
 from w2s_data.io import read_rows, write_rows
+from w2s_data.plan import plan
 
 BOOLQ = tasks.get("boolq")
 # By question: gold, the weak model's p(yes), the student's.
@@ -211,3 +212,39 @@ def test_weights_that_are_not_used_are_told(tmp_path):
     summary = run(tmp_path, weights="none")
     assert (summary.rows, summary.facts()["weights"]) == (12, told)
     assert isinstance(run(tmp_path).notes["weights"], dict)
+
+
+def probed(folder, make, **given):
+    """A plan or a build of a probe, by bundled models that weigh and are looked into."""
+    return make(
+        world(folder),
+        Models({"weak": "hf:bundled/weak", "strong": "hf:bundled/weak"}),
+        method="eleuther",
+        stage="probe",
+        settings={"k": 3, "use": "filter", "contamination": 0.4},
+        name="set",
+        out=folder / "data",
+        configs=folder / "configs",
+        store=folder / "store.sqlite",
+        **given,
+    )
+
+
+def test_a_probe_s_set_is_planned_built_and_read(tmp_path):
+    """What plan foretells is built; the audit knows what the filter lost, explain that it cut."""
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    foretold = probed(tmp_path, plan, probe=60)
+    assert (foretold.problem, foretold.probed, foretold.questions) == ("", 6, 6)
+    summary = probed(tmp_path, build)
+    dropped = sum(n for why, n in summary.dropped.items() if why.startswith("knn"))
+    assert (foretold.kept, dropped) == (6 - dropped, 2)
+    assert near(tmp_path) == 0
+    found = audit(["set"], gold="task", folder=tmp_path / "data")[0]
+    assert found.filter.lost.of == 6 - summary.kept
+    assert found.filter.unknown == 0
+    assert found.measures.keys() == {"confidence"}
+    for row_id in SOFT:
+        story, text = told(tmp_path, row_id)
+        assert (story.decided, story.classes) == (None, {})
+        assert "vote" not in text
