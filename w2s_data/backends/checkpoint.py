@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from w2s_data.errors import W2SError, nearest, unknown
 from w2s_data.io import file_hash
@@ -44,6 +45,25 @@ class Checkpoint:
         """
         own = f"local:{_folder_hash(Path(self.name))}" if self.is_folder else self._hub_name
         return f"{own}+{self.adapter.fingerprint}" if self.adapter else own
+
+    def config(self) -> dict[str, Any]:
+        """Its config.json, from the hub's cache or the hub if it is no folder. Raises W2SError."""
+        try:
+            return dict(json.loads(self._config_file().read_text("utf-8")))
+        except Exception as error:
+            reason = f"cannot be read ({type(error).__name__})"
+            raise W2SError(f"{self.name}: its config.json {reason}") from None
+
+    def _config_file(self) -> Path:
+        if self.is_folder:
+            return Path(self.name) / "config.json"
+        import huggingface_hub
+
+        asked = (self.name, "config.json")
+        cached = huggingface_hub.try_to_load_from_cache(*asked, revision=self.revision)
+        if not isinstance(cached, str):
+            cached = huggingface_hub.hf_hub_download(*asked, revision=self.revision)
+        return Path(cached)
 
     @property
     def _hub_name(self) -> str:

@@ -23,15 +23,21 @@ from w2s_data.store import Request
 Tensor = torch.Tensor
 
 
+def placed(device: str, dtype: str) -> tuple[str, str]:
+    """The device and the precision that `auto` stands for."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if dtype == "auto":
+        dtype = "float32" if device == "cpu" else "bfloat16"
+    return device, dtype
+
+
 class Engine:
     """A loaded model and its tokenizer."""
 
     def __init__(self, model: Checkpoint, device: str, dtype: str, trust_remote_code: bool) -> None:
         self.name, self.fingerprint = str(model), model.fingerprint
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        if dtype == "auto":
-            dtype = "float32" if device == "cpu" else "bfloat16"
+        device, dtype = placed(device, dtype)
         with _loading(self.name):
             self.device, kind = torch.device(device), getattr(torch, dtype)
             self.tokenizer, self.model = _load(model, kind, trust_remote_code)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Numbered = Iterator[tuple[int, Request]]
 
+# What configs call the number of layers.
+LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 DEFAULTS: dict[str, Any] = {
     "batch_size": 0,
     "device": "auto",
@@ -89,6 +91,21 @@ class HuggingFace(Backend):
 
             self._engine = Engine(self.model, **self._how)
         return self._engine
+
+    @property
+    def precision(self) -> str:
+        """The precision that the model is loaded in."""
+        from w2s_data.backends.engine import placed
+
+        return placed(self._how["device"], self._how["dtype"])[1]
+
+    @property
+    def layers(self) -> int | None:
+        """How many layers the model has as its config tells, None if it does not; nothing is
+        loaded."""
+        config = self.model.config()
+        places = (config, config.get("text_config") or {})
+        return next((place[name] for place in places for name in LAYERS if name in place), None)
 
     def size(self) -> int:
         """How many samples are side by side."""

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from w2s_data import show
-from w2s_data.backends.checkpoint import Checkpoint
 from w2s_data.errors import W2SError, out_of_range
 from w2s_data.io import locked, write_json, writing
 from w2s_data.rows import Prompt, digest
@@ -24,8 +23,6 @@ from w2s_data.store import Request
 
 DTYPES = ("float16", "float32")
 OVERFLOW = "store them with dtype=float32"
-# What configs call the number of layers.
-LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 
 
 def hidden_states(
@@ -48,7 +45,7 @@ def hidden_states(
     if dtype not in DTYPES:
         raise out_of_range("dtype", " or ".join(DTYPES), dtype)
     header: dict[str, Any] = {"model": backend.fingerprint, "layer": layer_of(backend, layer)}
-    header |= {"dtype": dtype, "computed": _computed(backend), **_summed(backend, prompts)}
+    header |= {"dtype": dtype, "computed": backend.precision, **_summed(backend, prompts)}
     if not header["prompts"]:
         raise W2SError("hidden states: there is no prompt to read")
     path = Path(path)
@@ -71,54 +68,13 @@ def layer_of(backend: Any, layer: int | None) -> int | None:
     """The layer by its number, of None the middle one's, as the model's config tells: nothing is
     loaded. As it is where the config does not say how many there are. Raises W2SError for one that
     is not there."""
-    most = _layers(_behind(backend).model)
+    most = backend.layers
     if most is None:
         return layer
     layer = most // 2 if layer is None else layer
     if not 0 <= layer <= most:
         raise out_of_range("layer", f"in [0, {most}]", layer)
     return layer
-
-
-def _behind(backend: Any) -> Any:
-    """The `hf:` backend itself, whatever measures it or keeps it from being asked."""
-    return backend.engine.__self__
-
-
-def _layers(model: Checkpoint) -> int | None:
-    """How many layers the model's config says it has."""
-    try:
-        config = json.loads(_config(model).read_text("utf-8"))
-    except Exception as error:
-        reason = f"cannot be read ({type(error).__name__})"
-        raise W2SError(f"{model.name}: its config.json {reason}") from None
-    places = (config, config.get("text_config") or {})
-    return next((place[name] for place in places for name in LAYERS if name in place), None)
-
-
-def _config(model: Checkpoint) -> Path:
-    if model.is_folder:
-        return Path(model.name) / "config.json"
-    import huggingface_hub
-
-    asked = (model.name, "config.json")
-    cached = huggingface_hub.try_to_load_from_cache(*asked, revision=model.revision)
-    if isinstance(cached, str):
-        return Path(cached)
-    return Path(huggingface_hub.hf_hub_download(*asked, revision=model.revision))
-
-
-def _computed(backend: Any) -> str:
-    """The precision that the model is loaded in (`engine.Engine`)."""
-    how = _behind(backend)._how
-    device, dtype = how["device"], how["dtype"]
-    if dtype != "auto":
-        return str(dtype)
-    if device == "auto":
-        import torch
-
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return "float32" if device == "cpu" else "bfloat16"
 
 
 def _summed(backend: Any, prompts: Iterable[Prompt]) -> dict[str, Any]:
