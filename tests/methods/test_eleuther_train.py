@@ -1,8 +1,8 @@
 """A compiled set of soft labels trains as soft cross-entropy does.
 
 One step of `llamafactory-cli` takes a whole set as a build writes it. Labels are quarters, and a
-set has four rows a question, so the copies are the weights exactly and loss and gradient norm must
-be those of soft cross-entropy, computed here by torch from its definition. For any other labels the
+set has four rows a question, so the copies are the weights exactly and loss and gradient must be
+those of soft cross-entropy, computed here by torch from its definition. For any other labels the
 copies' expectation is the weight.
 """
 
@@ -56,7 +56,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def one_step():
-    """(loss, gradient norm) of a single step over the whole set."""
+    """(loss, gradient norm) of a single step over the whole set: of gradient descent at rate 1, so
+    that what a weight loses is its gradient."""
     values = recipe.recipe(
         "sft",
         model="model",
@@ -70,6 +71,8 @@ def one_step():
         per_device_train_batch_size=16,
         plot_loss=False,
     )
+    values |= {"optim": "sgd", "learning_rate": 1.0, "max_grad_norm": 1e9}
+    values |= {"lr_scheduler_type": "constant", "warmup_ratio": 0.0}
     recipe.write("step.yaml", values)
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
@@ -115,6 +118,11 @@ def test_a_step_is_one_of_soft_cross_entropy(folder):
     norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters()])
     print(f"llamafactory-cli: {trained}; torch: {loss.item(), norm.item()}")
     assert trained == pytest.approx((loss.item(), norm.item()), rel=1e-4)
+    after = dict(
+        AutoModelForCausalLM.from_pretrained("saves", dtype=torch.float32).named_parameters()
+    )
+    off = [p.detach() - after[name].detach() - p.grad for name, p in model.named_parameters()]
+    assert torch.nn.utils.get_total_norm(off) < 1e-4 * norm
 
 
 def test_any_label_is_met_in_expectation():
