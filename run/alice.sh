@@ -16,10 +16,10 @@ task=${TASK:-math} source=${SOURCE:-bundled} backend=${BACKEND:-hf}
 teacher_base=${TEACHER:-bundled/weak} student_base=${STUDENT:-bundled/strong}
 seeds=${SEEDS:-1 2 3}
 out=${OUT:-runs/alice}
-# The first so many questions and samples of each: the paper's 100 samples take hours on one core.
-limit=${LIMIT-$([[ $source != bundled ]] || echo 500)}
-samples=${SAMPLES:-20}
 source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
+# The first so many questions and samples of each: the paper's 100 samples take hours on one core.
+limit=${LIMIT-$(bundled 500)}
+samples=${SAMPLES:-20}
 alice() { build --method alice "$@"; }
 
 for seed in $seeds; do

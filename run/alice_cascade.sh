@@ -13,9 +13,9 @@ task=${TASK:-math} source=${SOURCE:-bundled} backend=${BACKEND:-hf}
 read -ra models <<<"${MODELS:-bundled/weak bundled/middle bundled/strong}"
 seeds=${SEEDS:-1 2 3}
 out=${OUT:-runs/alice}
-limit=${LIMIT-$([[ $source != bundled ]] || echo 500)}
-samples=${SAMPLES:-20}
 source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
+limit=${LIMIT-$(bundled 500)}
+samples=${SAMPLES:-20}
 levels=$((${#models[@]} - 1))
 
 for seed in $seeds; do

@@ -19,12 +19,12 @@ weak=$backend:${WEAK:-bundled/weak+bundled/weak_taught} strong_base=${STRONG:-bu
 weaker=${WEAKER:-} decomposer=${DECOMPOSER:-} paraphraser=${PARAPHRASER:-} judge=${JUDGE:-}
 difficulty=${DIFFICULTY:-level} easy=${EASY:-1,2,3}
 rates=${RATES:-0 0.25 0.5 0.75 0.9} mixed_rate=${MIXED_RATE:-0.5}
-# Rows of each set, samples a task, and the first so many questions of each half.
-budget=${BUDGET:-320} samples=${SAMPLES:-4}
-limit=${LIMIT-$([[ $source != bundled ]] || echo 1200)}
-finetuning=${FINETUNING:-lora} seeds=${SEEDS:-1 2 3}
 out=${OUT:-runs/complexity}
 source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
+# Rows of each set, samples a task, and the first so many questions of each half.
+budget=${BUDGET:-320} samples=${SAMPLES:-4}
+limit=${LIMIT-$(bundled 1200)}
+finetuning=${FINETUNING:-lora} seeds=${SEEDS:-1 2 3}
 
 # The strong model trained as $1: a whole model after full fine-tuning, else base and adapter.
 trained() { [[ $finetuning == full ]] && echo "saves/$1" || echo "$strong_base+saves/$1"; }

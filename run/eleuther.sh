@@ -15,13 +15,12 @@ weak_base=${WEAK:-bundled/weak} strong_base=${STRONG:-bundled/strong}
 seeds=${SEEDS:-1 2 3} s2s=${S2S:-2}
 systems=${SYSTEMS:-window logconf entropy knn_relabel knn_filter logreg_relabel logreg_filter topo_relabel topo_filter}
 out=${OUT:-runs/eleuther}
+source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
 # Questions of train_1 for the weak model, of train_2, and rows trained on in all (copies of them);
 # and keys of LLaMA-Factory. The bundled weak model sees so few questions that it errs.
-bundled() { if [[ $source == bundled ]]; then echo "$1"; fi; }
 weak_limit=${WEAK_LIMIT-$(bundled 60)} limit=${LIMIT-$(bundled 1000)} copies=${COPIES-$limit}
 weak_with=${WEAK_WITH-$(bundled "learning_rate=5e-3 num_train_epochs=12 gradient_accumulation_steps=1")}
 strong_with=${STRONG_WITH-$(bundled "learning_rate=5e-3 gradient_accumulation_steps=1")}
-source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
 python=$(dirname "$w2s")/python
 
 # The bundled weights are bfloat16, in which a CPU trains three times as slowly and learns less: the

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What the narratives share. One sets task, source, limit, backend and out, sources this file, and
-# is in $out from then on; for each of its seeds it sets seed and works in a folder seed-$seed.
+# What the narratives share. One sets task, source, backend and out, sources this file, and is in
+# $out from then on; it sets limit, and for each of its seeds seed, to work in a folder seed-$seed.
 # W2S and TRAIN name the two commands where they are not on the path.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 w2s=$(realpath "$(command -v "${W2S:-w2s-data}")")
@@ -8,6 +8,8 @@ w2s=$(realpath "$(command -v "${W2S:-w2s-data}")")
 mkdir -p "$out"
 cd "$out"
 
+# $1 for the bundled questions, nothing for others.
+bundled() { if [[ $source == bundled ]]; then echo "$1"; fi; }
 # A set from the first $limit questions; arguments go to w2s-data build.
 build() {
     "$w2s" build --task "$task" --source "$source" ${limit:+--limit "$limit"} --seed "$seed" \

@@ -14,12 +14,12 @@ task=${TASK:-math} source=${SOURCE:-bundled} backend=${BACKEND:-hf}
 weak_base=${WEAK:-bundled/weak} strong_base=${STRONG:-bundled/strong}
 seeds=${SEEDS:-1 2 3}
 out=${OUT:-runs/reliability}
+source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
 # The first so many questions; 500 of the bundled ones take half an hour on one core.
-limit=${LIMIT-$([[ $source != bundled ]] || echo 500)}
+limit=${LIMIT-$(bundled 500)}
 # true: filter and reweight draw as many rows as there are questions; false: they take all.
 sampling=${SAMPLING:-true}
 paraphraser=${PARAPHRASER:+--role "paraphraser=$PARAPHRASER"}
-source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
 
 # The weak model's answers to every variation: generated once, for all stages.
 varied() {

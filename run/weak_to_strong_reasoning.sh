@@ -13,9 +13,9 @@ task=${TASK:-math} source=${SOURCE:-bundled} backend=${BACKEND:-hf}
 weak_base=${WEAK:-bundled/weak} strong_base=${STRONG:-bundled/strong}
 seeds=${SEEDS:-1 2 3}
 out=${OUT:-runs/weak_to_strong_reasoning}
-# The first so many questions; 1,000 of the bundled ones take an hour on one core.
-limit=${LIMIT-$([[ $source != bundled ]] || echo 1000)}
 source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
+# The first so many questions; 1,000 of the bundled ones take an hour on one core.
+limit=${LIMIT-$(bundled 1000)}
 
 for seed in $seeds; do
     mkdir -p "seed-$seed"

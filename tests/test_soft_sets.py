@@ -1,8 +1,7 @@
 """What reads a set of soft labels (two weighted rows a question): audit, check and explain."""
 
-import math
-
 import pytest
+from recorded import recorded
 from test_audit import written
 
 from w2s_data import tasks
@@ -10,7 +9,7 @@ from w2s_data.audit import audit, facts
 from w2s_data.build import build
 from w2s_data.check import check
 from w2s_data.explain import explain, tell
-from w2s_data.inputs import Models, Questions
+from w2s_data.inputs import Models
 from w2s_data.io import read_rows, write_rows
 from w2s_data.plan import plan
 
@@ -33,17 +32,7 @@ def world(folder, soft=SOFT):
         {"id": i, "question": LONG.replace("o", i), "answer": gold}
         for i, (gold, *_) in soft.items()
     ]
-    write_rows(folder / "questions.jsonl", asked)
-    questions = Questions(BOOLQ, "train_2", "file", str(folder / "questions.jsonl"))
-    prompts = {row["id"]: row["prompt"] for row in questions.rows()}
-    for place, name in enumerate(("weak", "student"), 1):
-        weighed = [
-            {"prompt": prompts[i], "response": choice, "logprob": math.log(p)}
-            for i, told in soft.items()
-            for choice, p in (("yes", told[place]), ("no", 1 - told[place]))
-        ]
-        write_rows(folder / f"{name}.jsonl", weighed)
-    return questions
+    return recorded(folder, asked, {i: told for i, (_, *told) in soft.items()})
 
 
 def run(folder, stage="xent", name="set", **given):

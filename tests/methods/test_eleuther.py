@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recorded import recorded
 
 from w2s_data import backends, methods, soft, tasks
 from w2s_data.build import build
@@ -175,28 +176,13 @@ NOTES = {
 }
 
 
-def recorded(folder, told=RECORDED):
-    """Yes-or-no questions, and files of what two models weigh the choices."""
-    asked = [{"id": i, "question": f"Is it {i}?", "answer": "yes"} for i in told]
-    write_rows(folder / "q.jsonl", asked)
-    questions = Questions(tasks.get("boolq"), "train_2", "file", str(folder / "q.jsonl"))
-    prompts = {row["id"]: row["prompt"] for row in questions.rows()}
-    for place, name in enumerate(("weak", "student")):
-        weighed = [
-            {"prompt": prompts[i], "response": choice, "logprob": math.log(p)}
-            for i, both in told.items()
-            for choice, p in (("yes", both[place]), ("no", 1 - both[place]))
-        ]
-        write_rows(folder / f"{name}.jsonl", weighed)
-    return questions
-
-
 def built(folder, stage, told=RECORDED, **given):
     """A build over recorded weights."""
     roles = {"xent": ("weak",), "s2s": ("student",)}.get(stage, ("weak", "student"))
     specs = {role: f"replay:{folder / role}.jsonl" for role in roles}
     given |= {"out": folder / "data", "configs": folder, "store": folder / "s.sqlite"}
-    questions = recorded(folder, told)
+    asked = [{"id": i, "question": f"Is it {i}?", "answer": "yes"} for i in told]
+    questions = recorded(folder, asked, told)
     models = Models(specs | {"strong": "hf:a/b"})
     return build(questions, models, method="eleuther", stage=stage, name="set", **given)
 

@@ -22,7 +22,6 @@ from w2s_data.rows import Prompt, digest
 from w2s_data.store import Request
 
 DTYPES = ("float16", "float32")
-OVERFLOW = "store them with dtype=float32"
 
 
 def hidden_states(
@@ -121,7 +120,9 @@ def _write(backend: Any, prompts: Iterable[Prompt], path: Path, header: dict[str
                 with np.errstate(over="ignore"):
                     values = engine.hidden(batch, header["layer"]).astype(header["dtype"])
                 if not np.isfinite(values).all():
-                    raise W2SError(f"a hidden state is beyond {header['dtype']}: {OVERFLOW}")
+                    raise W2SError(
+                        f"a hidden state is beyond {header['dtype']}: store them with dtype=float32"
+                    )
                 if states is None:
                     states = _opened(path, header, values.shape[1])
                 states[header["done"] : header["done"] + len(values)] = values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from w2s_data.errors import W2SError, missing_extra
+from w2s_data.rows import digest
 
 PACKAGED = "minilm"
 Embed = Callable[[Sequence[str]], Any]
@@ -45,13 +45,10 @@ def once(embed: Embed) -> Embed:
     import numpy as np
 
     known = sqlite3.connect("", isolation_level=None)  # a temporary file, gone with it
-    known.execute("create table vectors (text blob primary key, vector blob) without rowid")
-
-    def marked(text: str) -> bytes:
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    known.execute("create table vectors (text primary key, vector blob) without rowid")
 
     def kept(texts: Sequence[str]) -> Any:
-        marks = list(map(marked, texts))
+        marks = list(map(digest, texts))
         look = "select vector from vectors where text = ?"
         found = {m: row[0] for m in marks if (row := known.execute(look, (m,)).fetchone())}
         new = {mark: text for mark, text in zip(marks, texts) if mark not in found}
