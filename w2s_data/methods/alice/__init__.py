@@ -38,7 +38,7 @@ from w2s_data.methods.alice.replies import (
 from w2s_data.methods.alice.samples import Cut, clustered_row, sampled, sure
 from w2s_data.rows import Row, drop, keep
 from w2s_data.steps.cluster import Rule
-from w2s_data.steps.embed import PACKAGED, embedder, once
+from w2s_data.steps.embed import PACKAGED, embedder, once, weights_of
 from w2s_data.steps.sample import Sampler
 from w2s_data.tasks import Task, ask, judge
 
@@ -166,6 +166,7 @@ def proactive_answers(
     if cluster == "meaning" and not teacher.dry_run:
         embed = embedder(embedding, instruction)
         embed = once(embed) if stop == "decided" else embed
+        notes["embedding"] = weights_of(embedding).fingerprint
     cut = Cut(task, rule, threshold, embed)
     base = style == "base" or (style == "auto" and not student.backend.chat)
 
