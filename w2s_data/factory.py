@@ -29,7 +29,8 @@ SHAPES = {
 FORMATS = ("alpaca", "sharegpt")
 INFO = "dataset_info.json"
 
-_TAGS = {
+# Who says what in a conversation; what is read where an entry names no tags.
+TAGS = {
     "role_tag": "from",
     "content_tag": "value",
     "user_tag": "human",
@@ -139,7 +140,7 @@ def entry(stage: str, format: str, file_name: str) -> dict[str, Any]:
         info["ranking"] = True
     info["columns"] = columns
     if format == "sharegpt":
-        info["tags"] = dict(_TAGS)
+        info["tags"] = dict(TAGS)
     return info
 
 

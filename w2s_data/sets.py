@@ -13,25 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from w2s_data.errors import W2SError, unknown
-from w2s_data.factory import INFO
+from w2s_data.factory import INFO, TAGS
 from w2s_data.io import READERS, read_rows
 from w2s_data.rows import Row
 
-# What LLaMA-Factory reads where an entry names no columns and tags.
+# What LLaMA-Factory reads where an entry names no columns.
 COLUMNS = {
     "prompt": "instruction",
     "query": "input",
     "response": "output",
     "messages": "conversations",
-}
-TAGS = {
-    "role_tag": "from",
-    "content_tag": "value",
-    "user_tag": "human",
-    "assistant_tag": "gpt",
-    "observation_tag": "observation",
-    "function_tag": "function_call",
-    "system_tag": "system",
 }
 
 

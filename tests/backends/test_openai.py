@@ -13,6 +13,7 @@ import pytest
 
 from w2s_data import backends
 from w2s_data.backends import openai
+from w2s_data.backends.reply import retry_after
 from w2s_data.errors import W2SError
 from w2s_data.store import Request
 
@@ -58,6 +59,20 @@ def test_retry_after_is_honoured(server):
     begin = time.monotonic()
     ask(server, "429*2", wanted("p"))
     assert time.monotonic() - begin >= 0.6
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("2", 2),
+        ("1.5", 1.5),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        *[(text, None) for text in ("", "\xb2", "soon", "12:34 soon", "-1", "nan", "1e999")],
+        ("Wed, 99 Oct 2015 07:28:00 GMT", None),
+    ],
+)
+def test_retry_after_in_its_two_forms_and_in_none(value, seconds):
+    assert retry_after({"retry-after": value}) == seconds
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])

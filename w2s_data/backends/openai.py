@@ -10,23 +10,19 @@ choice after chat messages is that of its first token among the 20 likeliest.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import email.utils
 import itertools
-import math
 import os
 import random
 import re
-import signal
-import threading
-import time
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from w2s_data.backends import Backend, at_least, check_options
+from w2s_data.backends.background import Background, interruptible
 from w2s_data.backends.encode import clean, clean_messages, weighed
+from w2s_data.backends.reply import heard, read_choice, read_sample, retry_after, words_of
 from w2s_data.errors import W2SError
 from w2s_data.rows import Sample, digest
 from w2s_data.store import Request
@@ -40,7 +36,6 @@ DEFAULTS: dict[str, Any] = {
     "chat": False,
 }
 OPENAI = "https://api.openai.com/v1"
-COMPLETE = {None, "stop", "eos", "eos_token", "stop_sequence", "end_turn", "tool_calls"}
 TRY_AGAIN = {408, 409, 425, 429}
 FIRST_PAUSE, LONGEST_PAUSE, LONGEST_RETRY_AFTER = 0.5, 60.0, 600.0
 
@@ -117,7 +112,7 @@ class OpenAI(Backend):
         self._stopping = False
         asked = enumerate(requests)
         jobs: dict[Future[None], Job] = {}
-        with _Background(self._client()) as background, _interruptible() as interrupted:
+        with Background(self._client()) as background, interruptible() as interrupted:
             try:
                 while True:
                     if interrupted.is_set():
@@ -160,7 +155,7 @@ class OpenAI(Backend):
             body = self._body(request, first, min(missing, self._most))
             choices, tokens = await self._reply(client, body)
             for index, choice in enumerate(choices[:missing], first):
-                job.samples.append(_sample(choice, index, tokens // len(choices), request))
+                job.samples.append(read_sample(choice, index, tokens // len(choices), request))
 
     async def _weigh(self, client: Any, request: Request) -> list[Sample]:
         """Each choice's log-probability: of a text prompt by letting the server read prompt and
@@ -177,7 +172,7 @@ class OpenAI(Backend):
         chat = "messages" in body
         body |= {"logprobs": True, "top_logprobs": 20} if chat else {"logprobs": 5}
         ((reply, *_), _) = await self._reply(client, body)
-        values = _heard(request.choices, reply["top"])
+        values = heard(request.choices, reply["top"])
         return [weighed(request, index, 1, values[index]) for index in asked]
 
     async def _echo(self, client: Any, request: Request, index: int) -> Sample:
@@ -264,15 +259,15 @@ class OpenAI(Backend):
             reason = str(error) or type(error).__name__
             raise Refused(f"the connection failed: {self._hide(reason)}") from None
         if reply.status_code != 200:
-            words = f"the server refuses ({reply.status_code}): {self._hide(_words(reply))}"
-            raise Refused(words, reply.status_code, _retry_after(reply.headers))
+            words = f"the server refuses ({reply.status_code}): {self._hide(words_of(reply))}"
+            raise Refused(words, reply.status_code, retry_after(reply.headers))
         self._reached = True
         return self._choices(reply)
 
     def _choices(self, reply: Any) -> tuple[list[Any], int]:
         try:
             data = reply.json()
-            choices = [_choice(choice) for choice in data["choices"]]
+            choices = [read_choice(choice) for choice in data["choices"]]
             tokens = int((data.get("usage") or {}).get("completion_tokens") or 0)
         except (ValueError, KeyError, TypeError, AttributeError):
             choices = []
@@ -285,124 +280,3 @@ class OpenAI(Backend):
         for secret in filter(None, self._secrets):
             text = text.replace(secret, "***")
         return text
-
-
-class _Background:
-    """An event loop in a thread of its own, so that it works in notebooks, too."""
-
-    def __init__(self, client: Any):
-        self.client = client
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
-
-    def __enter__(self) -> _Background:
-        self.thread.start()
-        return self
-
-    def start(self, work: Coroutine[Any, Any, None]) -> Future[None]:
-        return asyncio.run_coroutine_threadsafe(work, self.loop)
-
-    def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._finish(), self.loop).result()
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
-
-    async def _finish(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await self.client.aclose()
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """The first Ctrl-C, wherever it hits, is an event; the second one is a KeyboardInterrupt."""
-    pressed = threading.Event()
-
-    def press(*_: object) -> None:
-        pressed.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )
-    if ours:
-        signal.signal(signal.SIGINT, press)
-    try:
-        yield pressed
-    finally:
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _choice(choice: dict[str, Any]) -> dict[str, Any]:
-    """A choice of either end point as text, finish_reason and (token, log-probability) pairs."""
-    logprobs = choice.get("logprobs") or {}
-    if "message" in choice:
-        text = choice["message"].get("content") or ""
-        content = logprobs.get("content") or ()
-        pairs = [(one["token"], one["logprob"]) for one in content]
-        top = {t["token"]: t["logprob"] for one in content[:1] for t in one.get("top_logprobs", ())}
-    else:
-        text = choice["text"]
-        pairs = list(zip(logprobs.get("tokens") or (), logprobs.get("token_logprobs") or ()))
-        top = next(iter(logprobs.get("top_logprobs") or [{}])) or {}
-    if not isinstance(text, str):
-        raise TypeError(text)
-    return {"text": text, "finish": choice.get("finish_reason"), "pairs": pairs, "top": top}
-
-
-def _heard(choices: tuple[str, ...], top: dict[str, float]) -> list[float]:
-    """The log-probability of each choice by its first token, from the likeliest next tokens.
-
-    A choice that is not listed has at most the least of them, which it is given.
-    """
-    begins = [
-        {token for token in top if token.strip() and choice.strip().startswith(token.strip())}
-        for choice in choices
-    ]
-    if not top or not any(begins) or set.intersection(*begins):
-        raise W2SError(
-            f"the server's likeliest next tokens do not tell {' from '.join(map(repr, choices))}: "
-            f"{', '.join(map(repr, top)) or 'it lists none'}"
-        )
-    least = min(top.values())
-    return [
-        math.log(math.fsum(math.exp(top[token]) for token in found)) if found else least
-        for found in begins
-    ]
-
-
-def _sample(choice: dict[str, Any], index: int, tokens: int, request: Request) -> Sample:
-    text, pairs = choice["text"], choice["pairs"]
-    cut = min((i for i in map(text.find, filter(None, request.stop)) if i >= 0), default=None)
-    finish = "stop" if cut is not None or choice["finish"] in COMPLETE else "length"
-    sample = Sample(index=index, text=text[:cut], finish=finish, tokens=len(pairs) or tokens)
-    if request.logprobs:
-        if not pairs and text:
-            raise W2SError("the server gives no log-probabilities: sample without logprobs")
-        sample["logprob"] = sum(value for _, value in pairs)
-        sample["logprobs"] = pairs
-    return sample
-
-
-def _words(reply: Any) -> str:
-    """What the server says in an error's body, in one line."""
-    try:
-        data = reply.json()
-        error = data.get("error", data)
-        words = error["message"] if isinstance(error, dict) and "message" in error else error
-    except (ValueError, AttributeError):
-        words = reply.text
-    return " ".join(str(words).split())[:500] or reply.reason_phrase
-
-
-def _retry_after(headers: Any) -> float | None:
-    value = headers.get("retry-after", "")
-    if value.replace(".", "", 1).isdigit():
-        return float(value)
-    when = email.utils.parsedate_to_datetime(value) if re.search(r"\d\d:\d\d", value) else None
-    return max(0.0, when.timestamp() - time.time()) if when else None

@@ -11,7 +11,7 @@ from typing import Any
 
 from w2s_data.check.findings import Findings
 from w2s_data.errors import nearest
-from w2s_data.factory import INFO, SHAPES, shape
+from w2s_data.factory import INFO, SHAPES, TAGS, shape
 
 # In the order in which LLaMA-Factory looks for them.
 SOURCES = (
@@ -46,15 +46,6 @@ COLUMNS = {
     "chosen": None,
     "rejected": None,
     "kto_tag": None,
-}
-TAGS = {
-    "role_tag": "from",
-    "content_tag": "value",
-    "user_tag": "human",
-    "assistant_tag": "gpt",
-    "observation_tag": "observation",
-    "function_tag": "function_call",
-    "system_tag": "system",
 }
 NEEDED_TAGS = ("role_tag", "content_tag", "user_tag", "assistant_tag")
 FORMATTINGS = ("alpaca", "sharegpt", "openai")
