@@ -7,9 +7,10 @@
 #     SUMMARIZER=openai:llama-3-70b@http://localhost:8000/v1 BACKEND=vllm OUT=runs/qwen \
 #     bash run/alice.sh
 #
-# TRAIN=no builds the sets that need no trained model and stops there. With BACKEND=vllm building
-# and training need an environment each: W2S=.venv-vllm/bin/w2s-data
-# TRAIN=.venv/bin/llamafactory-cli. run/alice_cascade.sh adds a cascade to the same table.
+# PART=1/5 takes that share of train_2 (the paper's for HotpotQA and TriviaQA). TRAIN=no builds the
+# sets that need no trained model and stops there. With BACKEND=vllm building and training need an
+# environment each: W2S=.venv-vllm/bin/w2s-data TRAIN=.venv/bin/llamafactory-cli.
+# run/alice_cascade.sh adds a cascade to the same table.
 set -euo pipefail
 
 task=${TASK:-math} source=${SOURCE:-bundled} backend=${BACKEND:-hf}
@@ -21,6 +22,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
 limit=${LIMIT-$(bundled 500)}
 samples=${SAMPLES:-20}
 alice() { build --method alice "$@"; }
+half() { alice ${PART:+--part "$PART"} "$@"; }
 
 for seed in $seeds; do
     mkdir -p "seed-$seed"
@@ -42,28 +44,29 @@ for seed in $seeds; do
     examine floor "$teacher"
 
     # Original weak-to-strong: the student learns one sample of the teacher for each question.
-    alice --stage original --name w2s_qa --role "teacher=$teacher_qa" --student "hf:$student_base"
+    half --stage original --name w2s_qa --role "teacher=$teacher_qa" --student "hf:$student_base"
     train w2s_qa
     examine w2s_qa "$backend:$student_base+saves/w2s_qa"
-    alice --stage original --name w2s_cot --role "teacher=$teacher" --student "hf:$student_base"
+    half --stage original --name w2s_cot --role "teacher=$teacher" --student "hf:$student_base"
     train w2s_cot
     examine w2s_cot "$backend:$student_base+saves/w2s_cot"
 
     # Alice: the teacher's sure answers, and the student's own where the teacher wavers.
-    alice --stage sft --set n="$samples" --name alice --role "teacher=$teacher" \
+    half --stage sft --set n="$samples" --name alice --role "teacher=$teacher" \
         --student "$backend:$student_base" ${SUMMARIZER:+--role "summarizer=$SUMMARIZER"}
     train alice
     examine alice "$backend:$student_base+saves/alice"
 
     # Beyond the paper: DPO goes on from there with the answers that the student refuted.
-    alice --stage dpo --set n="$samples" --name alice_dpo --role "teacher=$teacher" \
+    half --stage dpo --set n="$samples" --name alice_dpo --role "teacher=$teacher" \
         --student "$backend:$student_base" ${SUMMARIZER:+--role "summarizer=$SUMMARIZER"} \
         --strong "hf:$student_base+saves/alice"
     train alice_dpo
     examine alice_dpo "$backend:$student_base+saves/alice_dpo"
 
     # The student on the ground truth of train_2: the ceiling.
-    build --method baselines --stage ceiling --name ceiling --strong "hf:$student_base"
+    build --method baselines --stage ceiling ${PART:+--part "$PART"} --name ceiling \
+        --strong "hf:$student_base"
     train ceiling
     examine ceiling "$backend:$student_base+saves/ceiling"
     cd ..

@@ -16,6 +16,7 @@ from scripted import scripted
 from w2s_data import methods, tasks
 from w2s_data.build import build
 from w2s_data.errors import W2SError
+from w2s_data.explain import explain
 from w2s_data.inputs import Models, Questions
 from w2s_data.steps.embed import weights_of
 
@@ -80,7 +81,15 @@ class Built:
 def alice(tmp_path, monkeypatch):
     """Build a stage over eight questions, four of them hard, with some answers replaced."""
 
-    def run(stage="sft", task="gsm8k", roles=tuple(MODELS), options=None, part=None, **settings):
+    def run(
+        stage="sft",
+        task="gsm8k",
+        roles=tuple(MODELS),
+        options=None,
+        part=None,
+        dry_run=False,
+        **settings,
+    ):
         given = {key: settings.pop(key) for key in tuple(settings) if key in MODELS}
         rows = settings.pop("rows", None)
         run.requests = scripted(monkeypatch, ANSWERS | given)
@@ -90,7 +99,7 @@ def alice(tmp_path, monkeypatch):
         specs = {role: MODELS[role] for role in roles}
         specs |= {"strong": "scripted:student"} if stage == "dpo" else {}
         specs |= {"student": MODELS["student"]} if stage == "original" else {}
-        build(
+        summary = build(
             Questions(tasks.get(task), file=file, part=part),
             Models(specs, options=options or {"chat": True}),
             method="alice",
@@ -101,8 +110,9 @@ def alice(tmp_path, monkeypatch):
             out=tmp_path / "data",
             configs=tmp_path / "configs",
             store=tmp_path / "store.sqlite",
+            dry_run=dry_run,
         )
-        return Built(tmp_path, "set")
+        return summary if dry_run else Built(tmp_path, "set")
 
     return run
 
@@ -317,7 +327,7 @@ def test_a_bad_reply_is_a_counted_drop(alice, role, kind):
     name = "student" if role == "final" else role
     found = alice(**{name: bad(ANSWERS[name])})
     if role == "teacher":
-        assert found.reasons == {"teacher: no two samples agree": 1}
+        assert found.reasons == {f"teacher: {kind}": 1}
         assert found.notes["samples"][f"left out: {kind}"] == 10
     else:
         assert found.reasons == {f"{role}: {kind}": 1}
@@ -342,6 +352,8 @@ def test_a_bad_reply_of_the_teacher_is_a_counted_drop(alice, stage, kind):
         ("I think so.", "no answer in the format"),
         ("I'm sorry, I cannot say.\n#### 12", "refuses"),
         ("As an AI I count. #### 12", "refuses"),
+        ("Unlike the other answer I add.\n#### 12", "talks about another answer"),
+        ("It is easy.\n####", "no answer in the format"),
         ("The teacher is right.\n#### 12", "talks about another answer"),
         ("Unlike the other model I add.\n#### 12", "talks about another answer"),
         ("My previous answer holds.\n#### 12", "talks about another answer"),
@@ -368,6 +380,11 @@ def test_a_final_response_must_be_fit_to_be_learnt(alice, text, reason):
         "The given solution is acidic.",
         "I cannot factor further.",
         "The two solutions are 0 and 12.",
+        "The other solution is extraneous.",
+        "None of the other answer choices holds.",
+        "The other answers are wrong.",
+        "The first model of the atom had 12 parts.",
+        "It is I'm Sorry by Brenda Lee.",
     ],
 )
 def test_plain_sentences_are_no_talk_about_another_answer(alice, said):
@@ -550,9 +567,7 @@ def test_an_answer_that_is_cut_off_is_not_learnt(alice, stage):
         return (said, "length") if number(prompt) == 6 else said
 
     found = alice(stage=stage, roles=("teacher", "student")[: 1 + (stage == "sft")], teacher=cut)
-    assert found.reasons == {
-        f"teacher: {'no two samples agree' if stage == 'sft' else 'cut off'}": 1
-    }
+    assert found.reasons == {"teacher: cut off": 1}
 
 
 def test_a_prompt_repeated_is_no_answer_however_short_the_question(alice):
@@ -602,6 +617,85 @@ def test_a_statement_may_use_words_of_the_question_and_initials(alice):
     rows = [{"question": ask(6) + " Name the immune response.", "answer": "12", "id": "x"}]
     said = "I doubt the immune response of C. S. Lewis. I doubt box number 6. I doubt it."
     assert not alice(rows=rows, summarizer=lambda p, i: said).reasons
+
+
+def test_words_of_the_options_speak_of_no_other_answer(alice):
+    rows = [
+        {"question": ask(n), "choices": ["Take more samples.", "Make the first attempt longer."],
+         "answer": "B", "id": str(n)}
+        for n in range(8)
+    ]  # fmt: skip
+    said = "Making the first attempt longer helps.\nMy choice is B."
+    found = alice(
+        task="arc_challenge",
+        rows=rows,
+        teacher=lambda p, i: f"It holds.\nMy choice is {'BA'[number(p) >= HARD and i % 2]}.",
+        summarizer=lambda p, i: "I am not sure whether to take more samples.",
+        student=lambda p, i: said,
+    )
+    assert not found.reasons
+    assert Counter(row["label"] for row in found.rows) == {"original": 4, "new": 4}
+
+
+def stand_ins(monkeypatch, near):
+    """Embeddings by what stands in the response: one direction for each word of `near`."""
+    import numpy as np
+
+    def embed(texts):
+        return np.array([[float(word in text) for word in near] for text in texts])
+
+    monkeypatch.setattr(methods.load("alice"), "embedder", lambda *given: embed)
+
+
+def test_one_answer_in_several_meanings_is_sure(alice, monkeypatch):
+    """No summarizer is asked what wavers there."""
+    stand_ins(monkeypatch, ("flows", "runs"))
+    told = lambda p, i: f"It {('flows', 'runs')[i % 2]}.\nThe answer is: Rhine"  # noqa: E731
+    found = alice(task="triviaqa", rows=TRIVIA, teacher=told)
+    assert Counter(row["label"] for row in found.rows) == {"original": 4}
+    assert not [name for name, _ in alice.requests if name == "summarizer"]
+    assert "sure, but answers differ" not in found.notes["samples"]
+
+
+def test_answers_that_differ_within_one_meaning_are_counted_and_the_most_frequent_learnt(
+    alice, monkeypatch
+):
+    stand_ins(monkeypatch, ("flows",))
+    told = lambda p, i: f"It flows.\nThe answer is: {'Rhine' if i % 3 else 'Elbe'}"  # noqa: E731
+    found = alice(task="triviaqa", rows=TRIVIA, teacher=told)
+    assert {row["output"] for row in found.rows} == {"It flows.\nThe answer is: Rhine"}
+    assert {row["label"] for row in found.rows} == {"original"}
+    assert found.notes["samples"]["sure, but answers differ"] == 4
+
+
+def test_a_threshold_that_would_make_a_question_sure_is_told(alice, monkeypatch, tmp_path):
+    import numpy as np
+
+    def embed(texts):
+        return np.array([[1.0, 0.0] if "flows" in text else [0.6, 0.8] for text in texts])
+
+    monkeypatch.setattr(methods.load("alice"), "embedder", lambda *given: embed)
+
+    def told(prompt, i):
+        return "It flows.\nThe answer is: Rhine" if i % 2 else "It runs.\nThe answer is: Elbe"
+
+    found = alice(task="triviaqa", rows=TRIVIA, teacher=told, student=river)
+    assert {row["label"] for row in found.rows} == {"new"}
+    (one,) = explain("1", "set", folder=tmp_path / "data").decided
+    assert (one.setting, one.then) == ("threshold", "kept as original")
+    assert 0.59 < one.other <= 0.6
+
+
+def test_a_dry_run_counts_what_it_can_and_says_what_hangs_on_answers(alice):
+    empty = alice(dry_run=True).facts()
+    assert empty["to generate"] == 80
+    assert "hangs on the answers before" in empty["asked of student"]
+    alice(roles=("teacher", "student"))
+    told = alice(dry_run=True).facts()
+    assert told["asked of summarizer: summary"] == "4 responses, 0 in store"
+    assert told["asked of student: samples"] == "4 responses, 4 in store"
+    assert told["asked of student: final"] == "4 responses, 0 in store"
+    assert "could not be used" not in told["first prompt to summarizer: summary"]
 
 
 def test_questions_of_one_text_have_samples_of_their_own_while_they_are_sampled_on(alice):

@@ -58,9 +58,8 @@ def run(folder: Path, specs: dict[str, str], stage: str = "dpo", **given):
         "configs": folder / "configs",
         "store": folder / "store.sqlite",
     }
-    return build(
-        questions, Models({r: specs[r] for r in roles}), stage=stage, name="set", **where | given
-    )
+    models = Models({r: specs[r] for r in roles}, options=given.pop("options", {}))
+    return build(questions, models, stage=stage, name="set", **where | given)
 
 
 def rows_of(folder: Path, name: str = "set.jsonl") -> list[dict]:
@@ -376,3 +375,13 @@ def test_a_role_that_is_given_instructions_is_asked_by_chat_behind_a_server(tmp_
 
     assert [chat(role) for role in ("summarizer", "decomposer", "teacher")] == [True, True, False]
     assert not chat("summarizer", chat=False)
+    assert not chat("summarizer", **{"summarizer.chat": False, "chat": True})
+    assert [chat(role, **{"teacher.chat": True}) for role in ("teacher", "weak")] == [True, False]
+
+
+def test_an_option_of_a_role_is_that_model_s_alone(tmp_path):
+    """`prompt_field` would be no option of the other backend."""
+    specs = world(tmp_path, FIVE) | {"weak": "openai:model@http://localhost:1/v1"}
+    asked = {"student.prompt_field": "prompt", "weak.retries": 0, "weak.grace": 0}
+    with pytest.raises(W2SError, match=r"localhost:1/v1: the connection failed"):
+        run(tmp_path, specs, settings={"n": 5}, options=asked)

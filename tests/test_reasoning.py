@@ -19,6 +19,11 @@ GSM8K, MATH = tasks.get("gsm8k"), tasks.get("math")
         (GSM8K, "", "no answer at all.", "no answer at all"),
         (MATH, "", "a\n\nb. The answer is: 3.\n\nNext", "a\n\nb. The answer is: 3"),
         (MATH, "", "The answer is: 3\nThe answer is: 4", "The answer is: 3"),
+        (MATH, "", "So. The answer is:\n\n5.\nNext", "So. The answer is:\n\n5"),
+        (MATH, "", "The answer is: $$\n3\n$$.\nNext", "The answer is: $$\n3\n$$"),
+        (MATH, "", "The answer is:\n\\[\n3\n\\]\nNext", "The answer is:\n\\[\n3\n\\]"),
+        (MATH, "", "The answer is: $$ 3\nNext", "The answer is: $$ 3"),
+        (MATH, "", "The answer is:\n\nQuestion: 3 + 4?\nAnswer: 7", "The answer is:"),
         (MATH, "", "", ""),
     ],
 )

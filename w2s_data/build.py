@@ -13,7 +13,7 @@ import jsonlines
 from w2s_data import card, factory, methods, recipe
 from w2s_data.answers import remember
 from w2s_data.backends.checkpoint import checkpoint
-from w2s_data.errors import W2SError, out_of_range, unknown
+from w2s_data.errors import W2SError, out_of_range
 from w2s_data.inputs import Models, Questions
 from w2s_data.io import atomic, dump, locked, sweep, write_json, write_rows
 from w2s_data.manifest import Summary, describe
@@ -61,14 +61,14 @@ def build(
     """
     chosen = methods.get(method, stage)
     known = {*methods.roles(chosen), chosen.trained}
-    for role in models.specs.keys() - known:
-        raise unknown(f"role of {method} {stage}", role, known)
+    models.check(f"{method} {stage}", known)
     models = models.untrained(chosen.untrained, questions.task)
     name = factory.check_name(name or f"{questions.task.name}_{method}_{stage}")
     values = methods.settings(chosen, _seeded(chosen, seed) | dict(settings))
     entry = factory.entry(chosen.trains, format, f"{name}.jsonl")
     trained = models.spec(chosen.trained, questions.task)
-    if bool(models.options.get("chat")) != bool(template):
+    by_chat = (models.options_of(role).get("chat") for role in known - set(methods.INSTRUCTED))
+    if any(by_chat) != bool(template):
         raise W2SError(
             "chat=true and --template NAME go together: a model is trained on the prompt it is "
             "asked with, and LLaMA-Factory knows its chat template by a name (qwen, llama3, ...)"
@@ -168,6 +168,7 @@ def sample(
 ) -> Summary:
     """Ask the role's model each question n times, zero-shot, into the store; with `out` into a
     jsonl file, too, one row per response: id, question, prompt, response, sample."""
+    models.check("sample", [role])
     summary = Summary("responses", questions.place, dry_run)
     with Store(_store(store, dry_run)) as opened:
         sampler = models.sampler(role, questions.task, opened, seed=seed, dry_run=dry_run)

@@ -53,7 +53,7 @@ class Ends:
         self.now = _ending(self.row)
 
     def __call__(self, values: Mapping[str, Any]) -> str | None:
-        """ "kept" or the reason; None where the recorded samples do not say."""
+        """ "kept", "kept as LABEL" or the reason; None where the recorded samples do not say."""
         try:
             rows = list(self.run(values))
         except (W2SError, LookupError, StopIteration):
@@ -80,4 +80,5 @@ class Ends:
 
 
 def _ending(row: Row) -> str:
-    return row.get("dropped", "kept")
+    kept = f"kept as {row['label']}" if "label" in row else "kept"
+    return str(row.get("dropped", kept))

@@ -218,7 +218,7 @@ class _Telling:
                 for limit in limits
                 if (decided := ends.turned(self.values, name, limit))
             ]
-        kept = [one for one in found if one.then == "kept"]
+        kept = [one for one in found if one.then.startswith("kept")]
         tried = [name for name in thresholds(self.stage) if name not in ends.unsaid]
         return kept or found, tried
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from w2s_data import methods, tasks
-from w2s_data.errors import W2SError, out_of_range
+from w2s_data.errors import W2SError, out_of_range, unknown
 from w2s_data.rows import Row, digest
 from w2s_data.steps.sample import Sampler
 from w2s_data.store import Store
@@ -71,7 +71,11 @@ def _rank(row: Row) -> int:
 
 @dataclass(frozen=True)
 class Models:
-    """Which model plays each role (the task's own by default), and how all of them are asked."""
+    """Which model plays each role (the task's own by default), and how they are asked.
+
+    `options` are the backends', by name: those of one role as `ROLE.NAME`, which come before those
+    of all.
+    """
 
     specs: Mapping[str, str] = field(default_factory=dict)
     max_tokens: int | None = None
@@ -86,6 +90,18 @@ class Models:
         raise W2SError(
             f"task {task.name!r} names no model for the role {role!r}: add --role {role}=hf:MODEL"
         )
+
+    def check(self, place: str, roles: Collection[str]) -> None:
+        """Raise W2SError for a model or an option of a role that is not among `roles`."""
+        asked = {name.partition(".")[0] for name in self.options if "." in name}
+        for role in sorted((self.specs.keys() | asked) - set(roles)):
+            raise unknown(f"role of {place}", role, roles)
+
+    def options_of(self, role: str) -> dict[str, Any]:
+        """How the role's model is asked."""
+        own, given = f"{role}.", self.options.items()
+        of_all = {name: value for name, value in given if "." not in name}
+        return of_all | {n.removeprefix(own): value for n, value in given if n.startswith(own)}
 
     def untrained(self, role: str, task: Task) -> Models:
         """These with the task's strong base as `role`, unless they name another model for it."""
@@ -116,5 +132,5 @@ class Models:
             seed=seed,
             max_tokens=self.max_tokens,
             dry_run=dry_run,
-            options=({"chat": True} if by_chat else {}) | dict(self.options),
+            options=({"chat": True} if by_chat else {}) | self.options_of(role),
         )

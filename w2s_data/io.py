@@ -72,7 +72,11 @@ def _json(path: Path) -> Iterator[tuple[int, Any]]:
             raise
         raise W2SError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(rows, list):
-        raise W2SError(f"{path}: expected a list of objects, found {type(rows).__name__}")
+        keys = f" with {', '.join(rows)[:80]}" if isinstance(rows, dict) and rows else ""
+        raise W2SError(
+            f"{path}: expected a list of objects, found {type(rows).__name__}{keys}; save the rows "
+            "alone, as a list or as jsonl"
+        )
     yield from enumerate(rows, 1)
 
 

@@ -76,6 +76,10 @@ class Summary:
             facts[f"asked of {name}"] = f"{count:,} responses, {stored[name]:,} in store"
         if self.dry_run:
             facts["to generate"] = sum(each.asked - each.stored for each in self.rounds)
+            later = self.models.keys() - {each.role for each in self.rounds}
+            if facts["to generate"]:
+                told = "hangs on the answers before: w2s-data plan asks some"
+                facts |= {f"asked of {role}": told for role in sorted(later)}
             return facts | {
                 f"first prompt to {r.role}: {r.into}": r.first_prompt for r in self.rounds
             }

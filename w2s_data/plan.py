@@ -201,7 +201,7 @@ def _round(
     known = counted or probed
     assert known is not None
     names = (known.role, known.model, known.into)
-    gpus = _gpus(known.model, models.options) if gpus is None else gpus
+    gpus = _gpus(known.model, models.options_of(known.role)) if gpus is None else gpus
     if probed is None:
         seconds = None if known.missing else 0.0
         return Round(

@@ -1,5 +1,6 @@
 """The backend hf: against transformers itself."""
 
+import json
 import math
 import os
 import shutil
@@ -193,6 +194,20 @@ def test_an_adapter_changes_answers_and_fingerprint(tiny, tiny_adapter):
     out = model.generate(input_ids=ids, max_new_tokens=20, do_sample=False)
     expected = models.tokenizer().decode(out[0, ids.shape[1] :], skip_special_tokens=True)
     assert ask(lora, request)[0][0]["text"] == expected
+
+
+def test_an_adapter_s_fingerprint_does_not_hang_on_the_order_of_its_modules(
+    tiny, tiny_adapter, tmp_path
+):
+    """peft writes sets: trained twice alike, their order differs."""
+    copy = shutil.copytree(tiny_adapter, tmp_path / "again")
+    path = copy / "adapter_config.json"
+    config = json.loads(path.read_text("utf-8"))
+    assert len(config["target_modules"]) > 2
+    before = backends.load(f"hf:{tiny}+{tiny_adapter}").fingerprint
+    for modules, same in [(config["target_modules"][::-1], True), (["q_proj"], False)]:
+        path.write_text(json.dumps(config | {"target_modules": modules}), "utf-8")
+        assert (backends.load(f"hf:{tiny}+{copy}").fingerprint == before) is same
 
 
 def test_fingerprint_follows_content_not_place(tiny, tmp_path):

@@ -1,5 +1,6 @@
 """Open answers: the hub's layouts, aliases, and the three measures."""
 
+import csv
 import json
 
 import pytest
@@ -7,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from w2s_data import tasks
+from w2s_data.errors import W2SError
 from w2s_data.score import score
-from w2s_data.tasks import openqa
+from w2s_data.tasks import judge, openqa
 
 TRIVIA, HOTPOT, ARC = tasks.get("triviaqa"), tasks.get("hotpotqa"), tasks.get("arc_challenge")
 
@@ -106,6 +108,32 @@ def test_hub_gold(hub):
         "subject": "comparison",
     }
     assert tasks.gold(ARC, "test", source="hub")["M_20"]["answer"] == "B"
+
+
+@pytest.mark.parametrize(
+    ("answer", "names"),
+    [
+        ("Rhine", ("Rhine",)),
+        ('{"value": "Rhine", "aliases": ["Rhein"]}', ("Rhine", "Rhein")),
+        ('["Rhine", "Rhein"]', ("Rhine", "Rhein")),
+        ("{Rhine", ("{Rhine",)),
+    ],
+)
+def test_answers_of_a_csv(answer, names, tmp_path):
+    """A csv holds lists and objects as JSON."""
+    path = tmp_path / "trivia.csv"
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, ["id", "question", "answer"])
+        writer.writeheader()
+        writer.writerow({"id": "1", "question": "Which river?", "answer": answer})
+    assert judge.names(tasks.gold(TRIVIA, "test", file=str(path))["1"]) == names
+
+
+def test_answers_written_by_python_are_refused(tmp_path):
+    path = tmp_path / "trivia.csv"
+    path.write_text("question,answer\nWhich river?,\"{'value': 'Rhine'}\"\n")
+    with pytest.raises(W2SError, match=r"trivia.csv:2: .*Python value written as text; save"):
+        tasks.gold(TRIVIA, "test", file=str(path))
 
 
 @pytest.mark.parametrize(

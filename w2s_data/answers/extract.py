@@ -22,7 +22,7 @@ class Extracted(NamedTuple):
 
 Rule = Callable[[str], Extracted | None]
 
-_RUN_ON = re.compile(r"\n[^\S\n]*(?:Question|Q|Problem|User|Human|### ?Instruction)\s*:")
+RUN_ON = re.compile(r"\n[^\S\n]*(?:Question|Q|Problem|User|Human|### ?Instruction)\s*:")
 _ENDS = re.compile(r"</s>|<eos>|<\|(?:endoftext|im_end|eot_id|end_of_text)\|>")
 _LOOP_REPEATS = 8
 _LOOP_PERIOD = 400
@@ -47,7 +47,7 @@ def extract(rule: str, text: str, *, compat: str | None = None) -> Extracted | N
 
 def _said(text: str) -> str:
     """The part of a response before it invents another question, ends, or starts to loop."""
-    for sign, stop in ((":", _RUN_ON), (">", _ENDS)):
+    for sign, stop in ((":", RUN_ON), (">", _ENDS)):
         found = stop.search(text) if sign in text else None
         text = text[: found.start()] if found else text
     return text[: _loop_start(text)]
@@ -81,8 +81,10 @@ def _same_block(text: str, end: int, period: int) -> bool:
 # --- declarations that are followed by the answer -------------------------------------------
 
 _HASHES = re.compile(r"####[ \t]*:?[ \t]*")
-_THE_ANSWER = re.compile(r"\b(?i:(?:the|my)\s+(?:final\s+|correct\s+)?answer\s+is)\s*:?[ \t]*")
-_ANSWER = re.compile(r"(?im)^[ \t]*\**(?:final\s+)?answer\**[ \t]*:\**[ \t]*")
+_THE_ANSWER = re.compile(
+    r"\b(?i:(?:the|my)\s+(?:final\s+|correct\s+)?answer\s+is)\**\s*(?::\**\s*|[ \t]*)"
+)
+_ANSWER = re.compile(r"(?im)^[ \t]*\**(?:final\s+)?answer\**[ \t]*:\**\s*")
 _NEXT_SENTENCE = re.compile(r"\.\s+(?=[A-Z$\\])|(?<=[.!?])\s+(?=[A-Z])")
 # In names a dot follows initials and titles: "J. R. R. Tolkien", "St. Louis".
 _NEXT_IN_WORDS = re.compile(r"(?<=[^\W_]{4})(?<!Prof)(?<!Capt)\.\s+(?=[A-Z])|(?<=[!?])\s+(?=[A-Z])")
@@ -165,7 +167,7 @@ def _trimmed(text: str, start: int, end: int, where: str) -> Extracted | None:
     answer = answer.strip().strip("*").strip()
     if answer.endswith(".") and not answer.endswith(".."):
         answer = answer[:-1].rstrip()
-    if not answer or (_CUT_OFF.search(answer) and not answer.endswith(("\\)", "\\]"))):
+    if not answer.strip("$") or (_CUT_OFF.search(answer) and not answer.endswith(("\\)", "\\]"))):
         return None
     start = text.find(answer, start)
     return Extracted(answer, where, start, start + len(answer))
@@ -237,7 +239,7 @@ _OPPOSITE = {"acceptable": "unacceptable", "right": "wrong", "true": "false", "y
 _OPPOSITE |= {"correct": "incorrect", "positive": "negative"}
 _OPPOSITE |= {after: before for before, after in _OPPOSITE.items()}
 _JUDGED = re.compile(
-    r"(?i)\b(?:my choice is|(?:the|my) (?:final )?answer is|answer)\s*:?|####|\\boxed"
+    r"(?i)(?:\b(?:my choice is|(?:the|my) (?:final )?answer is|answer)\s*:?|####|\\boxed)\s*"
 )
 
 
@@ -246,7 +248,7 @@ def _yes_no(text: str) -> Extracted | None:
     marks = list(_JUDGED.finditer(text))
     if marks:
         verdict = _VERDICTS.search(text, marks[-1].end(), _line_end(text, marks[-1].end()))
-        return _verdict(verdict, marks[-1].group().strip(" :")) if verdict else None
+        return _verdict(verdict, marks[-1].group().rstrip().strip(" :")) if verdict else None
     line = re.compile(r"\s*").match(text)
     begin = line.end() if line else 0
     verdict = _VERDICTS.search(text, begin, _line_end(text, begin))
@@ -269,6 +271,11 @@ def _first_line(text: str) -> Extracted | None:
     return _trimmed(text, start, _line_end(text, start), "first line")
 
 
+def _undeclared(text: str) -> Extracted | None:
+    """The first line of a response that speaks of no answer."""
+    return None if _THE_ANSWER.search(text) or _ANSWER.search(text) else _first_line(text)
+
+
 def _first_of(*rules: Rule) -> Rule:
     def rule(text: str) -> Extracted | None:
         for attempt in rules:
@@ -286,7 +293,7 @@ _MATH = _first_of(_DECLARED, _boxed, _after_hashes)
 _OPEN = _first_of(
     _after(_THE_ANSWER, "The answer is", "nswer", _NEXT_IN_WORDS),
     _after(_ANSWER, "Answer:", "nswer", _NEXT_IN_WORDS),
-    _first_line,
+    _undeclared,
 )
 
 RULES: dict[str, Rule] = {

@@ -137,4 +137,6 @@ def _hash_once(path: str, size: int, mtime_ns: int) -> str:
         return file_hash(path)
     config = json.loads(Path(path).read_text("utf-8"))
     config.pop("base_model_name_or_path", None)  # where the base lay when the adapter was trained
+    for names in (value for value in config.values() if isinstance(value, list)):
+        names.sort(key=str)  # peft writes sets of modules in any order
     return digest(json.dumps(config, sort_keys=True))

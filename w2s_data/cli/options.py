@@ -79,7 +79,7 @@ QUESTIONS = options(
     click.option("--limit", type=int, help="The first so many questions only."),
 )
 MODELS = options(
-    several("--option", help="An option of the backends: batch_size=64, chat=true."),
+    several("--option", help="An option of all backends, or a role's: weak.batch_size=64."),
     click.option("--max-tokens", type=click.IntRange(1), help="New tokens a response may have."),
     click.option("--store", default=STORE, show_default=True, help="The response store."),
     click.option("--seed", default=42, show_default=True, help="The seed of all that is drawn."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -74,6 +75,7 @@ def weights_of(model: str) -> Checkpoint:
     return Checkpoint(name, revision or None)
 
 
+@functools.lru_cache(maxsize=1)
 def _load(model: str) -> Any:
     import transformers
     from sentence_transformers import SentenceTransformer

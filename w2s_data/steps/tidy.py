@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
+from w2s_data.answers.extract import RUN_ON
 from w2s_data.tasks import Task
+
+_OPENING = re.compile(r"\s*(?:\$\$.*?\$\$|\\\[.*?\\\])?", re.DOTALL)
 
 
 def tidy(text: str, task: Task, compat: str = "") -> str:
@@ -13,5 +18,15 @@ def tidy(text: str, task: Task, compat: str = "") -> str:
     """
     text = text.strip()
     if not compat and (key := text.find(task.answer_key)) >= 0:
-        text = text[: key + len(text[key:].partition("\n")[0])].rstrip()
+        text = text[: _end(text, key + len(task.answer_key))].rstrip()
     return text.removesuffix(".")
+
+
+def _end(text: str, start: int) -> int:
+    """The end of the line of the answer after `start`; it may stand below, or be a formula over
+    several lines."""
+    other = RUN_ON.search(text, start)
+    limit = other.start() if other else len(text)
+    opening = _OPENING.match(text, start, limit)
+    end = text.find("\n", opening.end() if opening else start, limit)
+    return limit if end < 0 else end

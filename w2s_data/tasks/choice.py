@@ -25,7 +25,8 @@ By = Literal["both", "letter", "text"]
 _OPTION_LINE = re.compile(r"^[ \t]*\(?([A-Z1-9])[.):][ \t]*(\S.*)$", re.MULTILINE)
 _LABEL = re.compile(r"^\s*\(?([A-Z1-9])[.):]\s*(?=\S)")
 _DECLARATION = re.compile(
-    r"(?im)(?:my choice is|\bthe (?:correct |final )?answer is|^[ \t]*(?:final )?answer:)[ \t]*:?"
+    r"(?im)(?:my choice is|\bthe (?:correct |final )?answer is|^[ \t]*(?:final )?answer(?=:))"
+    r"[ \t]*(?::\s*)?"
 )
 
 
@@ -50,7 +51,7 @@ def shape(record: Row) -> Row:
     (ai2_arc), a map from label to text, each also as JSON in a text (csv); or lines `A. ...`, or
     `1. ...`, at the end of the question. Raises W2SError naming file and line for anything else.
     """
-    given = _parsed(record.get("choices"))
+    given = parsed(record.get("choices"))
     if given is None:
         found = _options_of(record["question"])
         if found is None:
@@ -87,7 +88,8 @@ def read_gold(record: Row) -> Row:
     return {"answer": letter}
 
 
-def _parsed(given: Any) -> Any:
+def parsed(given: Any) -> Any:
+    """A list or an object that stands as JSON in a text (csv), as such; anything else as it is."""
     if isinstance(given, str) and given.strip()[:1] in ("[", "{"):
         try:
             return json.loads(given)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from w2s_data.errors import W2SError
 from w2s_data.rows import Row
+from w2s_data.tasks.choice import parsed
 
 RULES = ("openqa", "hotpotqa", "triviaqa")
 ANSWER_KEY = "The answer is:"
@@ -27,9 +28,15 @@ def read_gold(record: Row) -> Row:
     """The record's answer and its aliases, each once.
 
     The answer is a text, a list of texts of which the first is the answer, or trivia_qa's
-    {"value": ..., "aliases": [...]}.
+    {"value": ..., "aliases": [...]}, each also as JSON in a text (csv).
     """
-    answer = record.get("answer")
+    given = record.get("answer")
+    if isinstance(given, str) and given.startswith(("{'", "['")):
+        raise W2SError(
+            f"{record['where']}: the answer is a Python value written as text; save the file as "
+            f"jsonl or parquet, was: {given[:80]!r}"
+        )
+    answer = parsed(given)
     if isinstance(answer, dict) and isinstance(answer.get("value"), str):
         names = [answer["value"], *(answer.get("aliases") or [])]
     elif isinstance(answer, list | tuple) and answer:

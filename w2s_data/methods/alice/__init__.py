@@ -127,7 +127,7 @@ def proactive_answers(
     summarizer: Sampler | None = None,
     notes: dict[str, Any],
     n: Annotated[int, Field(ge=2)] = 100,
-    temperature: Temperature = 0.9,
+    temperature: Annotated[float, Field(gt=0)] = 0.9,
     top_p: Share = 0.95,
     cluster: Literal["task", "answer", "meaning"] = "task",
     rule: Rule = "densest",
@@ -147,8 +147,9 @@ def proactive_answers(
 
     Four rounds. The teacher answers `n` times. The samples are clustered by answer or, for open
     questions, by meaning (cosine above `threshold`, of embeddings that follow an `instruction` if
-    the model takes one; `rule`: see steps/cluster.py); clusters of one are left out. One cluster:
-    its first sample is learnt (label `original`). Several: the `summarizer` says in at most
+    the model takes one; `rule`: see steps/cluster.py); clusters of one are left out. One cluster,
+    or one answer in several: the largest cluster's first sample is learnt (label `original`), of
+    a meaning the first with its most frequent answer. Else the `summarizer` says in at most
     `sentences` sentences and `words` words what the teacher is unsure about; without one the
     competing answers are named, and the step where they part (not to a base student). The student
     answers alone, greedily, and then with all of this before it: that answer is learnt (`new`).
@@ -191,7 +192,8 @@ def proactive_answers(
         for row in student(asked, "samples", prompt=alone, stop=None if base else ()):
             reply = read(row["samples"][0], row, task)
             row = without(row, "samples") | {"student": reply.text}
-            yield drop(row, f"student: {reply.fault}") if reply.fault else row
+            useless = reply.fault and not student.dry_run
+            yield drop(row, f"student: {reply.fault}") if useless else row
 
     def proactive(asked: Iterable[Row]) -> Iterator[Row]:
         prompt = proactive_prompt(task, base)
@@ -218,7 +220,7 @@ def refuted_answers(rows: Iterable[Row], **given: Any) -> Iterator[Row]:
     """Beyond the paper: pairs of the student's final answer over the teacher's refuted one.
 
     As `sft`, but only questions where the student's answer differs from the teacher's. `strong`
-    is the model that is trained: the student after SFT.
+    is the model that is trained: name the student after SFT; by default it is the task's base.
     """
     for row in proactive_answers(rows, **given):
         yield row if "dropped" in row else _contrast(row, given["teacher"].task)

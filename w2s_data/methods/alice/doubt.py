@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 
 from w2s_data.answers import classes
 from w2s_data.methods.alice.replies import going_on, shown, without
-from w2s_data.methods.alice.samples import original
 from w2s_data.prompts import render
 from w2s_data.rows import Row, drop
 from w2s_data.steps.faults import LONGEST, fault
@@ -39,7 +38,7 @@ def summarised(
             (sample,) = row["summary"]
             row = without(row, "summary") | {"doubt": " ".join(sample["text"][:LONGEST].split())}
             broken = fault(sample, row["question"]) or _broken(row, sentences, words)
-            yield row | {"broken": broken}
+            yield row | {"broken": "" if summarizer.dry_run else broken}
 
     def counted(answered: Iterable[Row]) -> Iterator[Row]:
         for row in answered:
@@ -56,9 +55,9 @@ _SENTENCE_END = re.compile(r"(?:(?<!\b[A-Z])(?<!\b[DMS][rt])\.|[!?])(?=\s+[A-Z]|
 
 
 def _broken(row: Row, sentences: int, words: int) -> str:
-    """The rule that the row's statement breaks, "" for none. A word of the question is no sign
-    that it speaks of responses."""
-    doubt, known = row["doubt"], row["question"].casefold()
+    """The rule that the row's statement breaks, "" for none. A word of the question or its options
+    is no sign that it speaks of responses."""
+    doubt, known = row["doubt"], listed(row).casefold()
     if re.fullmatch(r"(?i)\W*(?:n/?a|not applicable)\W*", doubt):
         return "N/A"
     if len(doubt.split()) > words or len(_SENTENCE_END.findall(doubt)) > sentences:
@@ -69,11 +68,9 @@ def _broken(row: Row, sentences: int, words: int) -> str:
 
 def extracted(row: Row, task: Task, steps: bool = True) -> Row:
     """`row` with the competing answers, and the step where the two largest clusters part, as its
-    `doubt`; ended as original when all clusters declare one answer in different words."""
+    `doubt`."""
     known = [answer for answer in row["answers"] if answer]
     groups = classes([judge.comparable(task, answer) for answer in known]).groups
-    if len(groups) < 2 and len(known) == len(row["answers"]):
-        return original(row)
     named = [known[i] for i in sorted(group[0] for group in groups)][:3]
     answers = [answer[:QUOTED] for answer in named]
     parting = _parting(*row["attempts"][:2]) if steps else None

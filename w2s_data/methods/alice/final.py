@@ -7,16 +7,19 @@ import re
 from w2s_data.methods.alice.replies import Reply, read, without
 from w2s_data.rows import Row, drop, keep
 from w2s_data.tasks import Task
+from w2s_data.tasks.choice import listed
 
 _REFUSES = re.compile(
-    r"(?i)\bI(?: am|'m) (?:sorry|unable|not able)\b|\bas an AI\b"
+    r"(?i)\bI(?: am|'m) (?:sorry(?:,| but| that)|unable|not able)(?!\w)|\bas an AI\b"
     r"|\bI (?:can(?:no|')t|won't|will not)"
     r" (?:answer|assist|comply|decide|determine|help|provide|say|solve|tell)\b"
 )
 _OTHERS = re.compile(
-    r"(?i)\b(?:other|another|weaker|previous|earlier|initial|own|proposed|suggested)"
+    r"(?i)\b(?:weaker|previous|earlier|own|proposed|suggested)"
     r" (?:model|person|solver|solution|attempt|try|answer|response)s?\b"
-    r"|\b(?:first|given) (?:model|solver|attempt|try|answer|response)s?\b"
+    r"|\b(?:other|another) (?:model|person|solver|attempt|try|response)s?\b"
+    r"|\bthe other answer(?! choice)\b|\binitial (?:attempt|try|answer|response)s?\b"
+    r"|\b(?:first|given) (?:solver|attempt|try|answer|response)s?\b"
     r"|\bboth (?:tries|attempts|answers|responses)\b|\bth(?:at|is) (?:person|solver)\b"
     r"|\b(?:teacher|student)(?:'s (?:answer|attempt|response|solution|try)| (?:said|says|wrote)\b"
     r"| (?:is|was) (?:right|wrong|correct|mistaken|unsure)\b)"
@@ -28,7 +31,7 @@ def final(row: Row, task: Task) -> Row:
     (sample,) = row["final"]
     reply = read(sample, row, task)
     row = without(row, "final") | {"label": "new", "answer": reply.answer}
-    wrong = reply.fault or _unfit(reply, row["question"])
+    wrong = reply.fault or _unfit(reply, listed(row))
     if wrong:
         return drop(row, f"final: {wrong}")
     return keep(row, {"response": reply.text, "label": "new", "entropy": row["entropy"]})

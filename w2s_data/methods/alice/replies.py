@@ -33,7 +33,7 @@ def read(sample: Sample, row: Row, task: Task) -> Reply:
         return Reply("", None, False, "too long")
     text = tidy(sample["text"], task)
     answer = judge.declared(task, text, row.get("choices", ()))
-    formatted = bool(answer) and task.answer_key in text
+    formatted = bool(answer and text.partition(task.answer_key)[2].strip())
     goes_on = len(sample["text"].strip().removesuffix(".")) > len(text)
     whole = formatted and (goes_on or sample["finish"] != "length")
     told = Sample(**(sample | {"text": text}))

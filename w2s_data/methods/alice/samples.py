@@ -9,6 +9,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from w2s_data.answers import classes
 from w2s_data.io import Spool
 from w2s_data.methods.alice.replies import Reply, going_on, read, without
 from w2s_data.rows import Row, digest, drop, keep, rng
@@ -117,22 +118,37 @@ def clustered_row(row: Row, cut: Cut, count: Counter[str]) -> Row:
     count.update(faults | Counter(questions=1, asked=len(replies), singletons=found.singletons))
     row = without(row, "samples") | {"entropy": found.entropy, "clusters": len(found.groups)}
     if not found.groups:
-        return drop(row, "teacher: no two samples agree")
-    leads = [_lead(replies, group) for group in found.groups]
+        faults = Counter(reply.fault for reply in replies)
+        common = faults.most_common(1)[0][0] if not faults[""] else "no two samples agree"
+        return drop(row, f"teacher: {common}")
+    leads = [_lead([replies[i] for i in group], cut) for group in found.groups]
     row |= {"teacher": leads[0].text, "teacher_answer": leads[0].answer}
     if not leads[0].formatted:
         return drop(row, "teacher: no answer in the format")
-    if len(leads) == 1:
+    if _one_answer(leads, cut):
+        told = [replies[i] for group in found.groups for i in group if replies[i].formatted]
+        if cut.embed and not _one_answer(told, cut):
+            count["sure, but answers differ"] += 1
         return original(row)
     attempts = [lead.text for lead in leads[:ATTEMPTS]]
     answers = [lead.answer if lead.formatted else None for lead in leads[:ATTEMPTS]]
     return row | {"attempts": attempts, "answers": answers}
 
 
-def _lead(replies: list[Reply], group: tuple[int, ...]) -> Reply:
-    """The cluster's first sample in the task's format, or its first."""
-    formatted = (replies[i] for i in group if replies[i].formatted)
-    return next(formatted, replies[group[0]])
+def _lead(group: list[Reply], cut: Cut) -> Reply:
+    """The cluster's first sample in the task's format, or its first. Of a meaning that answers
+    differ in it is the first with the most frequent answer."""
+    formatted = [reply for reply in group if reply.formatted] or group
+    if cut.embed is None:
+        return formatted[0]
+    most = Counter(map(cut.answer, formatted)).most_common(1)[0][0]
+    return next(reply for reply in formatted if cut.answer(reply) == most)
+
+
+def _one_answer(replies: list[Reply], cut: Cut) -> bool:
+    """Whether all of them declare one answer, were it in different words; one alone does."""
+    known = [cut.answer(reply) if reply.formatted else None for reply in replies]
+    return len(replies) == 1 or (all(known) and len(classes(known).groups) == 1)
 
 
 def original(row: Row) -> Row:
