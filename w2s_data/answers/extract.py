@@ -88,6 +88,7 @@ _ANSWER = re.compile(r"(?im)^[ \t]*\**(?:final\s+)?answer\**[ \t]*:\**\s*")
 _NEXT_SENTENCE = re.compile(r"\.\s+(?=[A-Z$\\])|(?<=[.!?])\s+(?=[A-Z])")
 # In names a dot follows initials and titles: "J. R. R. Tolkien", "St. Louis".
 _NEXT_IN_WORDS = re.compile(r"(?<=[^\W_]{4})(?<!Prof)(?<!Capt)\.\s+(?=[A-Z])|(?<=[!?])\s+(?=[A-Z])")
+_BOLD_ENDS = re.compile(r"(?<=\S)\*\*(?![\w(\\$])")  # 2**3 goes on
 _CUT_OFF = re.compile(r"(?:[-+*/=^_\\(\[{<>,:]|\\(?:frac|sqrt|times|cdot|left|cup))\s*$")
 
 
@@ -125,7 +126,9 @@ def _declared(
     line = text[start:] if line_end < 0 else text[start:line_end]
     if line.isdecimal():
         return Extracted(line, where, start, start + len(line))
-    return _trimmed(text, start, _declared_end(text, start, next_sentence), where)
+    end = _declared_end(text, start, next_sentence)
+    bold = _BOLD_ENDS.search(text, start, end)
+    return _trimmed(text, start, bold.start() if bold else end, where)
 
 
 def _declared_end(text: str, start: int, next_sentence: re.Pattern[str]) -> int:
