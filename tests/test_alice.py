@@ -352,6 +352,7 @@ def test_a_bad_reply_of_the_teacher_is_a_counted_drop(alice, stage, kind):
         ("I think so.", "no answer in the format"),
         ("I'm sorry, I cannot say.\n#### 12", "refuses"),
         ("As an AI I count. #### 12", "refuses"),
+        ("I am sorry for the confusion. #### 12", "refuses"),
         ("Unlike the other answer I add.\n#### 12", "talks about another answer"),
         ("It is easy.\n####", "no answer in the format"),
         ("The teacher is right.\n#### 12", "talks about another answer"),
@@ -635,6 +636,13 @@ def test_words_of_the_options_speak_of_no_other_answer(alice):
     )
     assert not found.reasons
     assert Counter(row["label"] for row in found.rows) == {"original": 4, "new": 4}
+
+
+def test_a_teacher_that_never_answers_is_told_so(alice):
+    quiet = lambda p, i: "I think so." if number(p) == 6 else answer(number(p))  # noqa: E731
+    found = alice(teacher=quiet)
+    assert found.reasons == {"teacher: no answer": 1}
+    assert found.notes["samples"]["left out: no answer"] == 10
 
 
 def stand_ins(monkeypatch, near):

@@ -106,7 +106,7 @@ WRONG = {
     "role": ((*DPO, "--role", "weack=hf:x"), "did you mean 'weak'?"),
     "no equals": ((*DPO, "--set", "n"), "must read NAME=VALUE"),
     "option's role": ((*DPO, "--option", "weack.chat=true"), "did you mean 'weak'?"),
-    "role's chat": ((*DPO, "--option", "weak.chat=true"), "chat=true and --template NAME go"),
+    "role's chat": ((*DPO, "--option", "student.chat=true"), "chat=true and --template NAME go"),
     "backend option": ((*DPO, "--option", "promt_field=x"), "did you mean 'prompt_field'?"),
     "file": ((*DPO, "--questions", "gone.jsonl"), "gone.jsonl: no such file"),
     "torn": ((*DPO, "--questions", "torn.jsonl"), "torn.jsonl:2: not valid JSON"),

@@ -61,14 +61,19 @@ def build(
     """
     chosen = methods.get(method, stage)
     known = {*methods.roles(chosen), chosen.trained}
-    models.check(f"{method} {stage}", known)
+    asked_roles = [
+        role
+        for role in methods.roles(chosen)
+        if methods.needs(chosen, role) or role in models.specs
+    ]
+    models.check(f"{method} {stage}", known, {*asked_roles, chosen.trained})
     models = models.untrained(chosen.untrained, questions.task)
     name = factory.check_name(name or f"{questions.task.name}_{method}_{stage}")
     values = methods.settings(chosen, _seeded(chosen, seed) | dict(settings))
     entry = factory.entry(chosen.trains, format, f"{name}.jsonl")
     trained = models.spec(chosen.trained, questions.task)
-    by_chat = (models.options_of(role).get("chat") for role in known - set(methods.INSTRUCTED))
-    if any(by_chat) != bool(template):
+    students = {chosen.trained, chosen.untrained}
+    if any(models.options_of(role).get("chat") for role in students) != bool(template):
         raise W2SError(
             "chat=true and --template NAME go together: a model is trained on the prompt it is "
             "asked with, and LLaMA-Factory knows its chat template by a name (qwen, llama3, ...)"
@@ -95,8 +100,7 @@ def build(
     ):
         samplers = {
             role: models.sampler(role, questions.task, opened, seed=seed, dry_run=dry_run)
-            for role in methods.roles(chosen)
-            if methods.needs(chosen, role) or role in models.specs
+            for role in asked_roles
         }
         summary.models = {role: sampler.spec for role, sampler in samplers.items()}
         doors: dict[str, Any] = {"gold": questions.gold()} if methods.sees_gold(chosen) else {}
@@ -168,7 +172,7 @@ def sample(
 ) -> Summary:
     """Ask the role's model each question n times, zero-shot, into the store; with `out` into a
     jsonl file, too, one row per response: id, question, prompt, response, sample."""
-    models.check("sample", [role])
+    models.check("sample", [role], [role])
     summary = Summary("responses", questions.place, dry_run)
     with Store(_store(store, dry_run)) as opened:
         sampler = models.sampler(role, questions.task, opened, seed=seed, dry_run=dry_run)

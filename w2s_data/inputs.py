@@ -91,11 +91,14 @@ class Models:
             f"task {task.name!r} names no model for the role {role!r}: add --role {role}=hf:MODEL"
         )
 
-    def check(self, place: str, roles: Collection[str]) -> None:
-        """Raise W2SError for a model or an option of a role that is not among `roles`."""
-        asked = {name.partition(".")[0] for name in self.options if "." in name}
-        for role in sorted((self.specs.keys() | asked) - set(roles)):
+    def check(self, place: str, roles: Collection[str], played: Collection[str]) -> None:
+        """Raise W2SError for a model of a role that is not among `roles`, and for an option of one
+        that no model plays."""
+        for role in sorted(self.specs.keys() - set(roles)):
             raise unknown(f"role of {place}", role, roles)
+        asked = {name.partition(".")[0] for name in self.options if "." in name}
+        for role in sorted(asked - set(played)):
+            raise unknown(f"role with a model in {place}", role, played)
 
     def options_of(self, role: str) -> dict[str, Any]:
         """How the role's model is asked."""

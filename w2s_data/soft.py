@@ -29,7 +29,7 @@ def soft(
 ) -> Summary:
     """The role's p(true) of each question, into the store and the jsonl file `out`: id, question,
     prompt, choices, p. Nothing is generated: one forward pass a question."""
-    models.check("soft", [role])
+    models.check("soft", [role], [role])
     summary = Summary("soft labels", questions.place)
     with Store(store) as opened:
         sampler = models.sampler(role, questions.task, opened, seed=seed)

@@ -35,6 +35,16 @@ DECLARED = [
     ("math", "The answer is **$x = 4$** because of it.", "$x = 4$", "The answer is"),
     ("math", "**The answer is: 42.** I hope.", "42", "The answer is"),
     ("math", "The answer is: 2**3.", "2**3", "The answer is"),
+    ("math", "The answer is: 10**-3", "10**-3", "The answer is"),
+    ("math", "The answer is: $x=3$ **or** $x=-3$.", "$x=3$ **or** $x=-3$", "The answer is"),
+    ("math", "The answer is:\n\nLet me verify.\n\\boxed{5}", "5", "\\boxed"),
+    ("math", "The answer is:\n```\n42\n```", "42", "The answer is"),
+    (
+        "openqa",
+        "The answer is: The **Beatles** of Liverpool",
+        "The **Beatles** of Liverpool",
+        "The answer is",
+    ),
     ("gsm8k", "#### **42**", "42", "####"),
     ("gsm8k", "#### ** 42 **", "42", "####"),
     ("openqa", "The answer is **St. Louis**, of course.", "St. Louis", "The answer is"),
@@ -83,6 +93,7 @@ NOTHING = [
     ("math", r"The answer is: \frac{1}{"),
     ("math", "The answer is: "),
     ("math", "The answer is: $$"),
+    ("math", "The answer is:\n- 7\n- 8"),
     ("math", "The answer is:\n\nQuestion: What is 3 + 4?\nAnswer: 7"),
     ("openqa", "Beethoven composed Fidelio.\nThe answer is:"),
     ("openqa", "He was born in Bonn.\nThe answer is:\n\nQuestion: Who was Bach?\nAnswer: 7"),
@@ -114,8 +125,17 @@ def test_an_unknown_rule_lists_the_known_ones_nearest_first() -> None:
     assert all(rule in str(error.value) for rule in RULES)
 
 
+# Without a bound on an answer's lines these take a minute.
+OPEN_LINES = "The answer is: " + "".join(f"{{{i}\n" for i in range(40_000))
+OPEN_SENTENCES = "The answer is: {" + "".join(f"{i}. Also" for i in range(40_000))
+
+
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize("rule", sorted(RULES))
-@pytest.mark.parametrize("text", ["\\boxed{" * 5000, "#" * 50_000, "{" * 50_000, "\x00\ud800" * 99])
+@pytest.mark.parametrize(
+    "text",
+    ["\\boxed{" * 5000, OPEN_LINES, OPEN_SENTENCES, "#" * 50_000, "{" * 50_000, "\x00\ud800" * 99],
+)
 def test_hostile_responses_do_no_harm(rule: str, text: str) -> None:
     found = extract(rule, text)
     assert found is None or len(found.answer) <= len(text)

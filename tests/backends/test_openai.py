@@ -66,6 +66,7 @@ def test_retry_after_is_honoured(server):
     [
         ("2", 2),
         ("1.5", 1.5),
+        ("2\n", 2),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
         *[(text, None) for text in ("", "\xb2", "soon", "12:34 soon", "-1", "nan", "1e999")],
         ("Wed, 99 Oct 2015 07:28:00 GMT", None),

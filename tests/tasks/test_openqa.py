@@ -117,6 +117,7 @@ def test_hub_gold(hub):
         ('{"value": "Rhine", "aliases": ["Rhein"]}', ("Rhine", "Rhein")),
         ('["Rhine", "Rhein"]', ("Rhine", "Rhein")),
         ("{Rhine", ("{Rhine",)),
+        ("['a' and", ("['a' and",)),
     ],
 )
 def test_answers_of_a_csv(answer, names, tmp_path):
@@ -129,9 +130,11 @@ def test_answers_of_a_csv(answer, names, tmp_path):
     assert judge.names(tasks.gold(TRIVIA, "test", file=str(path))["1"]) == names
 
 
-def test_answers_written_by_python_are_refused(tmp_path):
+@pytest.mark.parametrize("answer", [{"value": "Rhine"}, ["the 'R'", "Rhine"], ["it's", "Rhine"]])
+def test_answers_written_by_python_are_refused(answer, tmp_path):
     path = tmp_path / "trivia.csv"
-    path.write_text("question,answer\nWhich river?,\"{'value': 'Rhine'}\"\n")
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([["question", "answer"], ["Which river?", str(answer)]])
     with pytest.raises(W2SError, match=r"trivia.csv:2: .*Python value written as text; save"):
         tasks.gold(TRIVIA, "test", file=str(path))
 

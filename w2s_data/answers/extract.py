@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from w2s_data.answers import compat as paper1
@@ -27,6 +29,7 @@ _ENDS = re.compile(r"</s>|<eos>|<\|(?:endoftext|im_end|eot_id|end_of_text)\|>")
 _LOOP_REPEATS = 8
 _LOOP_PERIOD = 400
 _LONGEST_LEAD = 60
+_MOST_LINES = 100  # that an answer may run over, and sentence ends looked at within it
 
 
 def extract(rule: str, text: str, *, compat: str | None = None) -> Extracted | None:
@@ -81,14 +84,15 @@ def _same_block(text: str, end: int, period: int) -> bool:
 # --- declarations that are followed by the answer -------------------------------------------
 
 _HASHES = re.compile(r"####[ \t]*:?[ \t]*")
+# After a colon the answer may stand below, were it in a code block; a list is no answer.
+_COLON = r":\**[ \t]*(?:\n\s*+(?![-*•][ \t])(?:```\w*\s*)?)?"
 _THE_ANSWER = re.compile(
-    r"\b(?i:(?:the|my)\s+(?:final\s+|correct\s+)?answer\s+is)\**\s*(?::\**\s*|[ \t]*)"
+    r"\b(?i:(?:the|my)\s+(?:final\s+|correct\s+)?answer\s+is)\**\s*(?:" + _COLON + r"|[ \t]*)"
 )
-_ANSWER = re.compile(r"(?im)^[ \t]*\**(?:final\s+)?answer\**[ \t]*:\**\s*")
+_ANSWER = re.compile(r"(?im)^[ \t]*\**(?:final\s+)?answer\**[ \t]*" + _COLON)
 _NEXT_SENTENCE = re.compile(r"\.\s+(?=[A-Z$\\])|(?<=[.!?])\s+(?=[A-Z])")
 # In names a dot follows initials and titles: "J. R. R. Tolkien", "St. Louis".
 _NEXT_IN_WORDS = re.compile(r"(?<=[^\W_]{4})(?<!Prof)(?<!Capt)\.\s+(?=[A-Z])|(?<=[!?])\s+(?=[A-Z])")
-_BOLD_ENDS = re.compile(r"(?<=\S)\*\*(?![\w(\\$])")  # 2**3 goes on
 _CUT_OFF = re.compile(r"(?:[-+*/=^_\\(\[{<>,:]|\\(?:frac|sqrt|times|cdot|left|cup))\s*$")
 
 
@@ -98,16 +102,18 @@ def _after(
     sign: str,
     next_sentence: re.Pattern[str] = _NEXT_SENTENCE,
 ) -> Rule:
-    """What follows the last match of a pattern; every match has `sign` within its first part."""
+    """What follows the last match of a pattern; every match has `sign` within its first part. What
+    stands below it yields to a box further on."""
 
     def rule(text: str) -> Extracted | None:
         signs = [at for at in (text.find(sign), text.find(sign.upper())) if at >= 0]
         if not signs:
             return None
-        start = -1
-        for mark in pattern.finditer(text, max(0, min(signs) - _LONGEST_LEAD)):
-            start = mark.end()
-        return _declared(text, start, where, next_sentence) if start >= 0 else None
+        marks = pattern.finditer(text, max(0, min(signs) - _LONGEST_LEAD))
+        mark = next(iter(deque(marks, maxlen=1)), None)
+        if mark is None or ("\n" in mark.group() and "\\boxed" in text[mark.end() :]):
+            return None
+        return _declared(text, mark.end(), where, next_sentence)
 
     return rule
 
@@ -126,28 +132,36 @@ def _declared(
     line = text[start:] if line_end < 0 else text[start:line_end]
     if line.isdecimal():
         return Extracted(line, where, start, start + len(line))
-    end = _declared_end(text, start, next_sentence)
-    bold = _BOLD_ENDS.search(text, start, end)
-    return _trimmed(text, start, bold.start() if bold else end, where)
+    end = declared_end(text, start, next_sentence)
+    return _trimmed(text, start, _bold_end(text, start, end), where)
 
 
-def _declared_end(text: str, start: int, next_sentence: re.Pattern[str]) -> int:
-    """The end of the declared line, or of the formula that it opens."""
+def _bold_end(text: str, start: int, end: int) -> int:
+    """Where the bold ends in which the answer stands; `end` for none."""
+    first = start + 2 * text.startswith("**", start)
+    close = text.find("**", first, end)
+    if close < 0:
+        return end
+    line = text[text.rfind("\n", 0, start) + 1 : first]
+    return close if line.count("**") % 2 else end
+
+
+def declared_end(text: str, start: int, next_sentence: re.Pattern[str] = _NEXT_SENTENCE) -> int:
+    """The end of the answer that begins at `start`: of its line, or of the formula it opens."""
     if text.startswith(("$$", "\\[", "\\("), start):
         close = {"$$": "$$", "\\[": "\\]", "\\(": "\\)"}[text[start : start + 2]]
         found = text.find(close, start + 2)
         return len(text) if found < 0 else found + 2
-    end = start
-    while True:
-        line_end = text.find("\n", end)
-        end = len(text) if line_end < 0 else line_end
-        if line_end < 0 or not _open_brackets(text[start:end]):
-            return _sentence_end(text, start, end, next_sentence)
-        end += 1
+    end = _line_end(text, start)
+    for _ in range(_MOST_LINES):
+        if end == len(text) or not _open_brackets(text[start:end]):
+            break
+        end = _line_end(text, end + 1)
+    return _sentence_end(text, start, end, next_sentence)
 
 
 def _sentence_end(text: str, start: int, end: int, next_sentence: re.Pattern[str]) -> int:
-    for stop in next_sentence.finditer(text, start, end):
+    for stop in islice(next_sentence.finditer(text, start, end), _MOST_LINES):
         if not _open_brackets(text[start : stop.start()]):
             return stop.start()
     return end
@@ -213,10 +227,10 @@ def _box_content(text: str, at: int) -> tuple[int, int]:
 
 # --- choices, yes and no, open answers --------------------------------------------------------
 
-_LETTER = r"[\(\[\s*$]*(?:\\text(?:bf)?\{)?\(?([A-Z]|[1-9])\)?(?![A-Za-z0-9'’])"
+_LETTER = r"[\(\[\s*$]*+(?:\\text(?:bf)?\{)?\(?([A-Z]|[1-9])\)?(?![A-Za-z0-9'’])"
 _CHOICE_MARKS = (
-    (re.compile(r"(?i:my choice is)\s*:?" + _LETTER), "My choice is"),
-    (re.compile(r"(?i:\bthe (?:correct |final )?answer is)\s*:?" + _LETTER), "The answer is"),
+    (re.compile(r"(?i:my choice is)\s*+:?" + _LETTER), "My choice is"),
+    (re.compile(r"(?i:\bthe (?:correct |final )?answer is)\s*+:?" + _LETTER), "The answer is"),
     (re.compile(r"####" + _LETTER), "####"),
     (re.compile(r"\\boxed\{" + _LETTER), "\\boxed"),
     (re.compile(r"(?im:^[ \t]*\**(?:final )?answer\**)[ \t]*:\**" + _LETTER), "Answer:"),

@@ -79,7 +79,7 @@ def words_of(reply: Any) -> str:
 
 def retry_after(headers: Any) -> float | None:
     """The seconds that the server asks to wait, of both forms of Retry-After."""
-    value = headers.get("retry-after", "")
+    value = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]+(\.[0-9]*)?", value):
         return float(value)
     try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from w2s_data.answers.extract import RUN_ON
+from w2s_data.answers.extract import RUN_ON, declared_end
 from w2s_data.tasks import Task
 
-_OPENING = re.compile(r"\s*(?:\$\$.*?\$\$|\\\[.*?\\\])?", re.DOTALL)
+_LEAD = re.compile(r"\**\s*")
 
 
 def tidy(text: str, task: Task, compat: str = "") -> str:
@@ -26,7 +26,7 @@ def _end(text: str, start: int) -> int:
     """The end of the line of the answer after `start`; it may stand below, or be a formula over
     several lines."""
     other = RUN_ON.search(text, start)
-    limit = other.start() if other else len(text)
-    opening = _OPENING.match(text, start, limit)
-    end = text.find("\n", opening.end() if opening else start, limit)
-    return limit if end < 0 else end
+    text = text[: other.start()] if other else text
+    lead = _LEAD.match(text, start)
+    end = text.find("\n", declared_end(text, lead.end() if lead else start))
+    return len(text) if end < 0 else end

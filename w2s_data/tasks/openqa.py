@@ -16,6 +16,7 @@ ANSWER_KEY = "The answer is:"
 STOP = ("Question:", "Answer:")
 POLAR = ("yes", "no", "noanswer")
 
+_REPR = re.compile(r"\s*(?:\{'\w+':|\[['\"].*['\"]\]\s*$)", re.DOTALL)
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 
 
@@ -30,13 +31,12 @@ def read_gold(record: Row) -> Row:
     The answer is a text, a list of texts of which the first is the answer, or trivia_qa's
     {"value": ..., "aliases": [...]}, each also as JSON in a text (csv).
     """
-    given = record.get("answer")
-    if isinstance(given, str) and given.startswith(("{'", "['")):
+    answer = parsed(record.get("answer"))
+    if isinstance(answer, str) and _REPR.match(answer):
         raise W2SError(
             f"{record['where']}: the answer is a Python value written as text; save the file as "
-            f"jsonl or parquet, was: {given[:80]!r}"
+            f"jsonl or parquet, was: {answer[:80]!r}"
         )
-    answer = parsed(given)
     if isinstance(answer, dict) and isinstance(answer.get("value"), str):
         names = [answer["value"], *(answer.get("aliases") or [])]
     elif isinstance(answer, list | tuple) and answer:

@@ -127,7 +127,7 @@ def proactive_answers(
     summarizer: Sampler | None = None,
     notes: dict[str, Any],
     n: Annotated[int, Field(ge=2)] = 100,
-    temperature: Annotated[float, Field(gt=0)] = 0.9,
+    temperature: Annotated[Temperature, Field(gt=0)] = 0.9,
     top_p: Share = 0.95,
     cluster: Literal["task", "answer", "meaning"] = "task",
     rule: Rule = "densest",

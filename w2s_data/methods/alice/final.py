@@ -10,7 +10,8 @@ from w2s_data.tasks import Task
 from w2s_data.tasks.choice import listed
 
 _REFUSES = re.compile(
-    r"(?i)\bI(?: am|'m) (?:sorry(?:,| but| that)|unable|not able)(?!\w)|\bas an AI\b"
+    r"(?i)\bI(?: am|'m) (?:sorry(?:[,.!]| but| that| for| to| about)|unable|not able)(?!\w)"
+    r"|\bas an AI\b"
     r"|\bI (?:can(?:no|')t|won't|will not)"
     r" (?:answer|assist|comply|decide|determine|help|provide|say|solve|tell)\b"
 )

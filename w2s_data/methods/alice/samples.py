@@ -36,6 +36,10 @@ class Cut(NamedTuple):
         texts = [None if r.fault else r.text for r in replies]
         return by_meaning(texts, self.embed, self.threshold, self.rule)
 
+    def useless(self, reply: Reply) -> str:
+        """Why the reply is in no cluster, "" where it may be."""
+        return reply.fault or ("" if reply.answer or self.embed else "no answer")
+
     def answer(self, reply: Reply) -> str | None:
         """The reply's answer as it is compared with others."""
         known = reply.answer and not reply.fault
@@ -110,17 +114,14 @@ def clustered_row(row: Row, cut: Cut, count: Counter[str]) -> Row:
     there is no cluster, or but one."""
     replies = [read(sample, row, cut.task) for sample in row["samples"]]
     found = cut(replies)
-    faults = Counter(
-        f"left out: {r.fault or 'no answer'}"
-        for r in replies
-        if r.fault or not (r.answer or cut.embed)
-    )
-    count.update(faults | Counter(questions=1, asked=len(replies), singletons=found.singletons))
+    useless = Counter(cut.useless(reply) for reply in replies)
+    used = useless.pop("", 0)
+    count.update({f"left out: {why}": many for why, many in useless.items()})
+    count.update(questions=1, asked=len(replies), singletons=found.singletons)
     row = without(row, "samples") | {"entropy": found.entropy, "clusters": len(found.groups)}
     if not found.groups:
-        faults = Counter(reply.fault for reply in replies)
-        common = faults.most_common(1)[0][0] if not faults[""] else "no two samples agree"
-        return drop(row, f"teacher: {common}")
+        reason = "no two samples agree" if used else useless.most_common(1)[0][0]
+        return drop(row, f"teacher: {reason}")
     leads = [_lead([replies[i] for i in group], cut) for group in found.groups]
     row |= {"teacher": leads[0].text, "teacher_answer": leads[0].answer}
     if not leads[0].formatted:
