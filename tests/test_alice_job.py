@@ -29,6 +29,7 @@ def narrate(script, folder, **settings):
     return done.stdout
 
 
+@pytest.mark.timeout(1800)  # 40 processes, one after the other: 6 minutes of one core
 def test_the_narratives_of_alice_at_a_small_size(tmp_path):
     """Teacher, baselines, Alice, DPO and ceiling; then the cascade beside them in one table."""
     folder = tmp_path / "run"

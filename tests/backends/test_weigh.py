@@ -6,7 +6,7 @@ import math
 import pytest
 
 from w2s_data import backends
-from w2s_data.backends import openai
+from w2s_data.backends.reply import heard
 from w2s_data.errors import W2SError
 from w2s_data.exchange import export_responses, import_responses
 from w2s_data.io import write_rows
@@ -93,9 +93,9 @@ def test_a_server_that_repeats_no_prompt_lists_its_likeliest_tokens(server, chat
 def test_the_likeliest_tokens_tell_the_choices(choices, top, expected):
     if expected is None:
         with pytest.raises(W2SError, match="do not tell"):
-            openai._heard(choices, top)
+            heard(choices, top)
     else:
-        assert openai._heard(choices, top) == pytest.approx(expected)
+        assert heard(choices, top) == pytest.approx(expected)
 
 
 def test_replay_reads_recorded_weights(tmp_path):
