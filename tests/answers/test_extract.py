@@ -125,9 +125,9 @@ def test_an_unknown_rule_lists_the_known_ones_nearest_first() -> None:
     assert all(rule in str(error.value) for rule in RULES)
 
 
-# Without a bound on an answer's lines these take a minute.
-OPEN_LINES = "The answer is: " + "".join(f"{{{i}\n" for i in range(40_000))
-OPEN_SENTENCES = "The answer is: {" + "".join(f"{i}. Also" for i in range(40_000))
+# Without a bound on the lines of an answer these take minutes.
+OPEN_LINES = "The answer is: " + "".join(f"{{{i}\n" for i in range(80_000))
+OPEN_SENTENCES = "The answer is: {" + "".join(f"{i}. Also" for i in range(80_000))
 
 
 @pytest.mark.timeout(30)
