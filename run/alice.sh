@@ -21,8 +21,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/narrative.sh"
 # The first so many questions and samples of each: the paper's 100 samples take hours on one core.
 limit=${LIMIT-$(bundled 500)}
 samples=${SAMPLES:-20}
-alice() { build --method alice "$@"; }
-half() { alice ${PART:+--part "$PART"} "$@"; }
+half() { build ${PART:+--part "$PART"} "$@"; } # a set from train_2, or from $PART of it
 
 for seed in $seeds; do
     mkdir -p "seed-$seed"
@@ -32,8 +31,9 @@ for seed in $seeds; do
 
     # The teacher learns from train_1: by chains of thought that reach the ground truth (the floor),
     # and by the bare answers.
-    alice --stage cot --name floor --role "teacher=$backend:$teacher_base"
-    alice --stage cot --set form=qa --name teacher_qa --role "teacher=$backend:$teacher_base"
+    build --method alice --stage cot --name floor --role "teacher=$backend:$teacher_base"
+    build --method alice --stage cot --set form=qa --name teacher_qa \
+        --role "teacher=$backend:$teacher_base"
     if [[ ${TRAIN:-} == no ]]; then
         echo "train on these two, then run this again with TRAIN=llamafactory-cli"
         cd ..
@@ -44,29 +44,30 @@ for seed in $seeds; do
     examine floor "$teacher"
 
     # Original weak-to-strong: the student learns one sample of the teacher for each question.
-    half --stage original --name w2s_qa --role "teacher=$teacher_qa" --student "hf:$student_base"
+    half --method alice --stage original --name w2s_qa --role "teacher=$teacher_qa" \
+        --student "hf:$student_base"
     train w2s_qa
     examine w2s_qa "$backend:$student_base+saves/w2s_qa"
-    half --stage original --name w2s_cot --role "teacher=$teacher" --student "hf:$student_base"
+    half --method alice --stage original --name w2s_cot --role "teacher=$teacher" \
+        --student "hf:$student_base"
     train w2s_cot
     examine w2s_cot "$backend:$student_base+saves/w2s_cot"
 
     # Alice: the teacher's sure answers, and the student's own where the teacher wavers.
-    half --stage sft --set n="$samples" --name alice --role "teacher=$teacher" \
+    half --method alice --stage sft --set n="$samples" --name alice --role "teacher=$teacher" \
         --student "$backend:$student_base" ${SUMMARIZER:+--role "summarizer=$SUMMARIZER"}
     train alice
     examine alice "$backend:$student_base+saves/alice"
 
     # Beyond the paper: DPO goes on from there with the answers that the student refuted.
-    half --stage dpo --set n="$samples" --name alice_dpo --role "teacher=$teacher" \
+    half --method alice --stage dpo --set n="$samples" --name alice_dpo --role "teacher=$teacher" \
         --student "$backend:$student_base" ${SUMMARIZER:+--role "summarizer=$SUMMARIZER"} \
         --strong "hf:$student_base+saves/alice"
     train alice_dpo
     examine alice_dpo "$backend:$student_base+saves/alice_dpo"
 
     # The student on the ground truth of train_2: the ceiling.
-    build --method baselines --stage ceiling ${PART:+--part "$PART"} --name ceiling \
-        --strong "hf:$student_base"
+    half --method baselines --stage ceiling --name ceiling --strong "hf:$student_base"
     train ceiling
     examine ceiling "$backend:$student_base+saves/ceiling"
     cd ..

@@ -24,7 +24,7 @@ class Extracted(NamedTuple):
 
 Rule = Callable[[str], Extracted | None]
 
-RUN_ON = re.compile(r"\n[^\S\n]*(?:Question|Q|Problem|User|Human|### ?Instruction)\s*:")
+_RUN_ON = re.compile(r"\n[^\S\n]*(?:Question|Q|Problem|User|Human|### ?Instruction)\s*:")
 _ENDS = re.compile(r"</s>|<eos>|<\|(?:endoftext|im_end|eot_id|end_of_text)\|>")
 _LOOP_REPEATS = 8
 _LOOP_PERIOD = 400
@@ -50,7 +50,7 @@ def extract(rule: str, text: str, *, compat: str | None = None) -> Extracted | N
 
 def _said(text: str) -> str:
     """The part of a response before it invents another question, ends, or starts to loop."""
-    for sign, stop in ((":", RUN_ON), (">", _ENDS)):
+    for sign, stop in ((":", _RUN_ON), (">", _ENDS)):
         found = stop.search(text) if sign in text else None
         text = text[: found.start()] if found else text
     return text[: _loop_start(text)]
@@ -90,6 +90,7 @@ _THE_ANSWER = re.compile(
     r"\b(?i:(?:the|my)\s+(?:final\s+|correct\s+)?answer\s+is)\**\s*(?:" + _COLON + r"|[ \t]*)"
 )
 _ANSWER = re.compile(r"(?im)^[ \t]*\**(?:final\s+)?answer\**[ \t]*" + _COLON)
+_LEAD = re.compile(r"\**\s*")
 _NEXT_SENTENCE = re.compile(r"\.\s+(?=[A-Z$\\])|(?<=[.!?])\s+(?=[A-Z])")
 # In names a dot follows initials and titles: "J. R. R. Tolkien", "St. Louis".
 _NEXT_IN_WORDS = re.compile(r"(?<=[^\W_]{4})(?<!Prof)(?<!Capt)\.\s+(?=[A-Z])|(?<=[!?])\s+(?=[A-Z])")
@@ -128,11 +129,10 @@ def _declared(
     text: str, start: int, where: str, next_sentence: re.Pattern[str] = _NEXT_SENTENCE
 ) -> Extracted | None:
     """The answer that begins at `start`; a line that is all digits needs no further look."""
-    line_end = text.find("\n", start)
-    line = text[start:] if line_end < 0 else text[start:line_end]
+    line = text[start : _line_end(text, start)]
     if line.isdecimal():
         return Extracted(line, where, start, start + len(line))
-    end = declared_end(text, start, next_sentence)
+    end = _declared_end(text, start, next_sentence)
     return _trimmed(text, start, _bold_end(text, start, end), where)
 
 
@@ -146,7 +146,16 @@ def _bold_end(text: str, start: int, end: int) -> int:
     return close if line.count("**") % 2 else end
 
 
-def declared_end(text: str, start: int, next_sentence: re.Pattern[str] = _NEXT_SENTENCE) -> int:
+def answer_line_end(text: str, start: int) -> int:
+    """The end of the line on which the answer after `start` ends; it may stand below, or be a
+    formula over several lines."""
+    other = _RUN_ON.search(text, start)
+    text = text[: other.start()] if other else text
+    lead = _LEAD.match(text, start)
+    return _line_end(text, _declared_end(text, lead.end() if lead else start))
+
+
+def _declared_end(text: str, start: int, next_sentence: re.Pattern[str] = _NEXT_SENTENCE) -> int:
     """The end of the answer that begins at `start`: of its line, or of the formula it opens."""
     if text.startswith(("$$", "\\[", "\\("), start):
         close = {"$$": "$$", "\\[": "\\]", "\\(": "\\)"}[text[start : start + 2]]

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
-from w2s_data.answers.extract import RUN_ON, declared_end
+from w2s_data.answers.extract import answer_line_end
 from w2s_data.tasks import Task
-
-_LEAD = re.compile(r"\**\s*")
 
 
 def tidy(text: str, task: Task, compat: str = "") -> str:
@@ -18,15 +14,5 @@ def tidy(text: str, task: Task, compat: str = "") -> str:
     """
     text = text.strip()
     if not compat and (key := text.find(task.answer_key)) >= 0:
-        text = text[: _end(text, key + len(task.answer_key))].rstrip()
+        text = text[: answer_line_end(text, key + len(task.answer_key))].rstrip()
     return text.removesuffix(".")
-
-
-def _end(text: str, start: int) -> int:
-    """The end of the line of the answer after `start`; it may stand below, or be a formula over
-    several lines."""
-    other = RUN_ON.search(text, start)
-    text = text[: other.start()] if other else text
-    lead = _LEAD.match(text, start)
-    end = text.find("\n", declared_end(text, lead.end() if lead else start))
-    return len(text) if end < 0 else end
